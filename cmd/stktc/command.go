@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Exit codes, the same for every command.
+const (
+	exitDone     = 0
+	exitFindings = 1  // findings at or above the threshold; nothing written
+	exitUsage    = 2  // wrong flag or argument
+	exitFailed   = 3  // could not do the work
+	exitDiffers  = 4  // differences, only when asked for
+	exitHAProxy  = 5  // haproxy -c refused a line that is ours
+	exitConfig   = 78 // run: invalid configuration at start
+)
+
+// command is one invocation of stktc: everything it may touch of the process.
+type command struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	env            func(string) string
+}
+
+// exit is an error that only carries an exit code: what there is to say has been said.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// main runs the command line and gives the exit code.
+func (c *command) main(args []string) int {
+	app := c.app()
+	err := app.Run(append([]string{app.Name}, flagsFirst(app, args)...))
+	var code exit
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &usage):
+		fmt.Fprintf(c.stderr, "stktc: %v\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(c.stderr, "stktc: %v\n", err)
+	return exitFailed
+}
+
+func (c *command) app() *cli.App {
+	usage := func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
+	return &cli.App{
+		Name:                      "stktc",
+		Usage:                     "one topology file in, checked HAProxy stick-table aggregation out",
+		Reader:                    c.stdin,
+		Writer:                    c.stdout,
+		ErrWriter:                 c.stderr,
+		HideVersion:               true,
+		DisableSliceFlagSeparator: true,
+		ExitErrHandler:            func(*cli.Context, error) {},
+		OnUsageError:              usage,
+		Action:                    c.noCommand,
+		Commands:                  c.commands(usage),
+	}
+}
+
+// commands lists the subcommands in the order of the help.
+func (c *command) commands(usage cli.OnUsageErrorFunc) []*cli.Command {
+	commands := []*cli.Command{}
+	for _, cmd := range commands {
+		cmd.OnUsageError = usage
+	}
+	return commands
+}
+
+func (c *command) noCommand(ctx *cli.Context) error {
+	if name := ctx.Args().First(); name != "" {
+		return usagef("%q is not a command; see stktc --help", name)
+	}
+	return cli.ShowAppHelp(ctx)
+}
+
+// flagsFirst moves flags before the file names of a subcommand: urfave/cli stops at the first argument, and would take a flag behind it for a file.
+func flagsFirst(app *cli.App, args []string) []string {
+	if len(args) == 0 {
+		return args
+	}
+	cmd := app.Command(args[0])
+	if cmd == nil {
+		return args
+	}
+	takesValue := map[string]bool{}
+	for _, f := range cmd.Flags {
+		_, isBool := f.(*cli.BoolFlag)
+		for _, n := range f.Names() {
+			takesValue[n] = !isBool
+		}
+	}
+	flags, files := []string{args[0]}, []string{}
+	for i := 1; i < len(args); i++ {
+		a := args[i]
+		if a == "--" {
+			files = append(files, args[i:]...)
+			break
+		}
+		if len(a) < 2 || a[0] != '-' {
+			files = append(files, a)
+			continue
+		}
+		flags = append(flags, a)
+		if takesValue[strings.TrimLeft(a, "-")] && i+1 < len(args) {
+			i++
+			flags = append(flags, args[i])
+		}
+	}
+	return append(flags, files...)
+}

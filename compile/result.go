@@ -1,0 +1,39 @@
+// Package compile turns a Cluster into the configuration of every node. A user's mistake is a finding, never a Go error; an
+// internal contradiction panics and is reported as a bug in stktc. The package knows lines and words, not how they are printed,
+// and reads no files: bases are in Cluster.Files.
+package compile
+
+import "stktc/grammar/diag"
+
+// Result is what a cluster compiles to, in the order of Cluster.Nodes.
+type Result struct {
+	Hosts []Host
+}
+
+// Host is one node's files.
+type Host struct {
+	Node  string
+	Files []*File
+}
+
+// File is one configuration file: the operator's own text with lines inserted, or, without a Base, only lines of ours.
+type File struct {
+	Path       string // below the output directory, with slashes: "aggr1/hapee-stktagg.cfg"
+	Install    string // where it belongs on the host, "/etc/hapee-extras/hapee-stktagg.cfg"
+	Base       []byte // kept byte for byte; nil when there is none
+	BaseName   string // its name in Cluster.Files
+	Insertions []Insertion
+}
+
+// Insertion is a run of lines that goes into the base before the byte at Offset. A file's insertions are in the order of their offsets.
+type Insertion struct {
+	Offset int
+	Lines  []Line
+}
+
+// Line is one generated line.
+type Line struct {
+	Indent int // levels, of two spaces each
+	Words  []string
+	Origin diag.Span // the line of the topology that made it
+}

@@ -1,0 +1,180 @@
+// Package diag holds positions in files and what stktc has to say about them.
+//
+// A Finding is a user's mistake, or a doubt about what the user wrote: it has a stable code, one sentence, every place
+// that it concerns, what happens at run time, and a fix where one is known. A finding is never a Go error; a Go error
+// means that the world failed (a file could not be read). The package is a leaf: it knows no syntax and prints nothing.
+package diag
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Pos is a place in a file. Line and Column count from 1, Column in bytes; Offset counts bytes from 0.
+type Pos struct {
+	Line, Column, Offset int
+}
+
+// Span is a half-open range of one file: End is the first place behind it. The zero Span means "nowhere".
+type Span struct {
+	File       string
+	Start, End Pos
+}
+
+// IsZero tells whether s points nowhere.
+func (s Span) IsZero() bool { return s.File == "" && s.Start.Line == 0 }
+
+// String gives file:line:column.
+func (s Span) String() string {
+	return fmt.Sprintf("%s:%d:%d", s.File, s.Start.Line, s.Start.Column)
+}
+
+// Compare orders spans by file, then by place.
+func (s Span) Compare(o Span) int {
+	return cmp.Or(
+		cmp.Compare(s.File, o.File),
+		cmp.Compare(s.Start.Line, o.Start.Line),
+		cmp.Compare(s.Start.Column, o.Start.Column),
+		cmp.Compare(s.End.Line, o.End.Line),
+		cmp.Compare(s.End.Column, o.End.Column),
+	)
+}
+
+// Severity of a finding. The zero value is invalid.
+type Severity uint8
+
+// The severities, least first, so that they compare with <.
+const (
+	Info    Severity = iota + 1 // worth knowing; nothing is wrong
+	Warning                     // likely not meant
+	Error                       // wrong, unless something outside the files makes it right
+)
+
+// String gives "info", "warning" or "error".
+func (s Severity) String() string {
+	switch s {
+	case Info:
+		return "info"
+	case Warning:
+		return "warning"
+	case Error:
+		return "error"
+	}
+	return fmt.Sprintf("severity(%d)", uint8(s))
+}
+
+// ParseSeverity reads what String gives.
+func ParseSeverity(s string) (Severity, bool) {
+	for _, v := range []Severity{Info, Warning, Error} {
+		if s == v.String() {
+			return v, true
+		}
+	}
+	return 0, false
+}
+
+// Code is a finding's stable identity: "STK" and three digits. Codes are never reused.
+type Code string
+
+// Note is a place with a few words on what stands there.
+type Note struct {
+	Span  Span
+	Label string
+}
+
+// Edit replaces the text of a span.
+type Edit struct {
+	Span    Span
+	NewText string
+}
+
+// Fix is a way to mend a finding. Safe fixes may be applied without asking.
+type Fix struct {
+	Title string
+	Safe  bool
+	Edits []Edit
+}
+
+// RunTime is what an operator would see of the mistake on a running cluster.
+type RunTime struct {
+	Command string // the command that shows it, "show peers"
+	On      string // the node to ask
+	Symptom string // what it answers, "last_status=CONN"
+}
+
+// Finding is one mistake or doubt.
+type Finding struct {
+	Code     Code
+	Slug     string // the code in words, "peer-address-mismatch"
+	Severity Severity
+	Summary  string // one sentence, no full stop; its subject is a node; both values quoted
+	Primary  Note   // the place to mend
+	Related  []Note // the other ends
+	Notes    []string
+	Impact   string // what it does to the cluster
+	RunTime  *RunTime
+	Fixes    []Fix
+	Nodes    []string // names of the nodes concerned, sorted
+	Edges    []string // "aggr1->aggr3"
+	Tables   []string // names of the tables concerned, sorted
+}
+
+// Fingerprint identifies the finding across edits of the file: it holds no line numbers.
+func (f *Finding) Fingerprint() string {
+	subject := f.Edges
+	if len(subject) == 0 {
+		subject = f.Nodes
+	}
+	s := string(f.Code)
+	for _, part := range [][]string{subject, f.Tables} {
+		for _, p := range part {
+			s += ":" + p
+		}
+	}
+	return s
+}
+
+// List is a set of findings. Its zero value is empty and ready for use.
+type List []Finding
+
+// Add appends findings.
+func (l *List) Add(f ...Finding) { *l = append(*l, f...) }
+
+// Errorf appends an error about one place: for syntax and schema findings, which have one end only.
+func (l *List) Errorf(code Code, at Span, format string, args ...any) {
+	l.Add(Finding{Code: code, Severity: Error, Summary: fmt.Sprintf(format, args...), Primary: Note{Span: at}})
+}
+
+// Sort puts the findings into their one order, file then place then code, and drops those that say the same.
+func (l *List) Sort() {
+	slices.SortStableFunc(*l, func(a, b Finding) int {
+		return cmp.Or(a.Primary.Span.Compare(b.Primary.Span), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Summary, b.Summary))
+	})
+	*l = slices.CompactFunc(*l, func(a, b Finding) bool {
+		return a.Code == b.Code && a.Primary.Span == b.Primary.Span && a.Summary == b.Summary
+	})
+}
+
+// Count tells how many findings have the severity.
+func (l List) Count(s Severity) int {
+	n := 0
+	for i := range l {
+		if l[i].Severity == s {
+			n++
+		}
+	}
+	return n
+}
+
+// Worst is the highest severity in the list, 0 when it is empty.
+func (l List) Worst() Severity {
+	var worst Severity
+	for i := range l {
+		worst = max(worst, l[i].Severity)
+	}
+	return worst
+}
+
+// Files are the texts that findings speak of, by the name used in spans: what a printer needs for excerpts.
+type Files map[string][]byte

@@ -1,0 +1,218 @@
+// Package topology is the meaning of a cluster: its nodes, what each node's files say about itself and about the others, and the
+// place where each value was written. A topology file and a directory of deployed configurations both become a Cluster
+// (package topology/load); checks, compiler and graph read nothing else. The package knows neither YAML nor any
+// configuration syntax, and it reads no files.
+package topology
+
+import (
+	"stktc/grammar/diag"
+	"stktc/topology/sticktable"
+)
+
+// Text is a value and the place where the user wrote it.
+type Text struct {
+	Value string
+	Span  diag.Span
+}
+
+// IsZero tells whether nothing was written.
+func (t Text) IsZero() bool { return t.Value == "" && t.Span.IsZero() }
+
+// Source is the kind of files that a Cluster was read from.
+type Source uint8
+
+// The two front doors.
+const (
+	FromTopology Source = iota + 1 // one topology file: values are derived, so most mistakes cannot be there
+	FromDeployed                   // the configuration files of hosts
+)
+
+// Cluster is everything that is known about a cluster. Its slices are in the order of the files.
+type Cluster struct {
+	Source  Source
+	File    string             // the topology file, or the directory
+	HAProxy sticktable.Version // the oldest HAProxy among the balancers; zero: not stated
+	Levels  []Level            // of a topology file, bottom up; empty for deployed files
+	Nodes   []*Node            // balancers and aggregators
+	Absent  []Text             // nodes that files refer to but whose own files were not given
+	Files   diag.Files         // all texts that spans point into
+}
+
+// Level is one tier of summing: the first is what the nodes themselves count.
+type Level struct {
+	Name, Suffix Text
+}
+
+// Node is one host of the cluster. A host may be both a balancer and an aggregator.
+type Node struct {
+	Name     Text // by which others know it; in a topology its key, else see NameFrom
+	NameFrom NameFrom
+	Dir      string // deployed files: the directory, or the name given on the command line
+	Site     string
+	Files    []string // the files that were read for it, by the names used in spans
+
+	LocalPeer    Text            // balancer: value of global's localpeer line
+	Peers        []*PeersSection // balancer
+	Tables       []*Table        // balancer: every stick table of its configuration, synchronised or not
+	Aggregations []*Aggregations // aggregator: one per section
+	Stats        []StatsSocket   // aggregator: its command line sockets
+
+	Build *Build // how to write its files; set for FromTopology only
+}
+
+// IsBalancer tells whether the node runs HAProxy.
+func (n *Node) IsBalancer() bool { return len(n.Peers) > 0 || len(n.Tables) > 0 }
+
+// IsAggregator tells whether the node sums.
+func (n *Node) IsAggregator() bool { return len(n.Aggregations) > 0 }
+
+// StatsSocket is a "stats socket" line of an aggregator's global section.
+type StatsSocket struct {
+	Address Address // UNIX path, or ipv4@ip:port
+	Mode    Text    // octal file mode of a UNIX socket; zero: not stated
+	Level   Text    // user, operator or admin; zero: not stated
+}
+
+// NameFrom is what a node's name was taken from, best first.
+type NameFrom uint8
+
+// The sources of a name.
+const (
+	NameFromTopology    NameFrom = iota + 1
+	NameFromLocalPeer            // a localpeer line
+	NameFromLocalServer          // the server line without address in a peers section, or the aggregator's local peer
+	NameFromOthers               // what an aggregator calls the node's address
+	NameFromDir                  // nothing else was there
+)
+
+// PeersSection is a "peers" section of a balancer.
+type PeersSection struct {
+	Name   Text
+	Header diag.Span // the section's first line
+	Local  Text      // the section's entry for the node itself; zero when there is none
+	Listen Address   // where the node accepts peers; zero when the section has no listener
+	Style  Style
+	Peers  []*Peer // the others, without Local
+}
+
+// Style is how a peers section names peers.
+type Style uint8
+
+// The styles.
+const (
+	ServerStyle Style = iota + 1 // bind and server lines (HAProxy 2.0)
+	PeerStyle                    // old peer lines
+)
+
+// Aggregations is a section of an aggregator.
+type Aggregations struct {
+	Name     Text
+	Header   diag.Span
+	Local    *Peer   // nil when the section has no local peer
+	Peers    []*Peer // the others
+	Rules    []*Rule // from … to …
+	Forwards []Text  // suffixes of tables that come from above and go to the nodes
+	Height   int     // levels above the nodes: 1 sums nodes. 0 when unknown
+}
+
+// Rule is one "from … to …" line.
+type Rule struct {
+	From Text // suffix of the source tables; Value "" with Any
+	Any  bool // "from any"
+	To   Text // suffix of the destination tables
+	Span diag.Span
+}
+
+// Peer is a line about one peer, in a peers or in an aggregations section.
+type Peer struct {
+	Name      Text
+	Address   Address
+	Direction Direction
+	Role      diag.Span // of the word local, up or down; zero when unmarked
+	Group     int       // 0: none
+	TLS       bool
+	Span      diag.Span // the whole statement, or what in the topology made it
+}
+
+// Direction is a peer's place relative to an aggregator.
+type Direction uint8
+
+// The directions, in the configuration's own words. Unmarked is an HAProxy node.
+const (
+	Unmarked Direction = iota
+	Local
+	Up
+	Down
+)
+
+// String gives the keyword; "" for Unmarked.
+func (d Direction) String() string { return [...]string{"", "local", "up", "down"}[d] }
+
+// Table is a stick table that a balancer declares.
+type Table struct {
+	Name    Text   // as written: "mytable.aggr"
+	Peers   Text   // the peers section that it is attached to, as written; zero: not synchronised
+	InPeers bool   // declared by a "table" line inside that section: its wire name starts with a slash
+	Proxy   string // "frontend", "backend" or "listen" for a stick-table line
+	Shape   Shape
+	Span    diag.Span // the whole statement
+}
+
+// WireName is the table's name in the peers protocol.
+func (t *Table) WireName() string {
+	if t.InPeers {
+		return "/" + t.Name.Value
+	}
+	return t.Name.Value
+}
+
+// Shape is what a table declaration says of keys and values, with the places.
+type Shape struct {
+	Definition sticktable.Definition
+	Size       int64 // entries
+	Key        diag.Span
+	SizeSpan   diag.Span
+	Expire     diag.Span // zero span: no expire
+	Store      diag.Span
+	Columns    map[sticktable.DataType]diag.Span // of each item of the store list
+}
+
+// Address is a host and a port as written. It is compared by Matches, never by text.
+type Address struct {
+	Host string // IP address, name, or "" / "*" / "0.0.0.0" / "::" for any
+	Port int    // 0: not stated
+	Unix string // path of a UNIX socket, instead of host and port
+	Raw  string // as written, prefixes such as ipv4@ included
+	// Unresolved is set when an environment variable stands in it: then nothing is known of it.
+	Unresolved bool
+
+	Span     diag.Span // the whole
+	HostSpan diag.Span
+	PortSpan diag.Span
+}
+
+// IsZero tells whether no address was written.
+func (a Address) IsZero() bool { return a.Raw == "" }
+
+// Build is what a topology file says about writing a node's files.
+type Build struct {
+	Base      []BaseFile // the operator's own configuration, in order; empty for a pure aggregator
+	LocalPeer LocalPeerMode
+	Style     Style
+	Output    string // file name of the balancer's file, "hapee-lb.cfg"
+}
+
+// BaseFile is one file that inserted lines go into.
+type BaseFile struct {
+	Path Text   // as written, {name} and {site} replaced
+	Name string // the name in Cluster.Files
+}
+
+// LocalPeerMode is how a balancer learns its own name.
+type LocalPeerMode uint8
+
+// The modes.
+const (
+	LocalPeerExternal LocalPeerMode = iota + 1 // -L, or the host name: nothing is written
+	LocalPeerEmit                              // a localpeer line
+)

@@ -1,0 +1,196 @@
+package peers
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"stktc/topology/sticktable"
+)
+
+// maxCacheID is the number of places in a session's dictionary cache (HAProxy's PEER_STKT_CACHE_MAX_ENTRIES).
+const maxCacheID = 128
+
+// Update is one entry of a table: its key and its values, which replace what was there.
+type Update struct {
+	ID       uint32   // 0 unless Explicit
+	Explicit bool     // false: the id is the table's last one plus 1
+	Timed    bool     // whether Expire was sent
+	Expire   uint32   // remaining lifetime in ms, signed as HAProxy uses it; 0 unless Timed
+	Key      []byte   // aliases the message; numbers and addresses big endian, strings without length and NUL
+	Values   []uint64 // by slot, see Layout
+}
+
+// ParseUpdate reads the body of a message of type UpdateEntry, IncUpdate, UpdateTimed or IncUpdateTimed into u. u.Values
+// is reused when it has room, so that a u that is used again costs no allocation; u.Key is valid as long as body is.
+// Values are cut to the width that HAProxy stores, strings to the table's length and at a NUL. After an error u is undefined.
+func (l *Layout) ParseUpdate(t Type, body []byte, u *Update) error {
+	rest, err := u.parseHeader(t, body)
+	if err != nil {
+		return err
+	}
+	if rest, err = l.parseKey(rest, u); err != nil {
+		return err
+	}
+	if cap(u.Values) < l.slots {
+		u.Values = make([]uint64, l.slots)
+	}
+	u.Values = u.Values[:l.slots]
+	return l.parseValues(rest, u.Values)
+}
+
+func (u *Update) parseHeader(t Type, b []byte) ([]byte, error) {
+	u.ID, u.Expire = 0, 0
+	u.Explicit = t == UpdateEntry || t == UpdateTimed
+	u.Timed = t == UpdateTimed || t == IncUpdateTimed
+	if !u.Explicit && !u.Timed && t != IncUpdate {
+		return nil, fmt.Errorf("update: %w: found `%#x`", ErrType, byte(t))
+	}
+	if u.Explicit {
+		if len(b) < 4 {
+			return nil, updateError("update id", ErrShort)
+		}
+		u.ID, b = binary.BigEndian.Uint32(b), b[4:]
+	}
+	if u.Timed {
+		if len(b) < 4 {
+			return nil, updateError("expire", ErrShort)
+		}
+		u.Expire, b = binary.BigEndian.Uint32(b), b[4:]
+	}
+	return b, nil
+}
+
+func (l *Layout) parseKey(b []byte, u *Update) ([]byte, error) {
+	if l.key == sticktable.String {
+		return l.parseStringKey(b, u)
+	}
+	if len(b) < l.keyLen {
+		return nil, updateError("key", ErrShort)
+	}
+	u.Key = b[:l.keyLen:l.keyLen]
+	return b[l.keyLen:], nil
+}
+
+func (l *Layout) parseStringKey(b []byte, u *Update) ([]byte, error) {
+	length, n := ParseInt(b)
+	if n == 0 {
+		return nil, updateError("key length", ErrInteger)
+	}
+	if b = b[n:]; uint64(len(b)) < length {
+		return nil, updateError("key", ErrShort)
+	}
+	key := b[:min(int(length), l.keyLen-1)]
+	if i := bytes.IndexByte(key, 0); i >= 0 {
+		key = key[:i]
+	}
+	u.Key = key[:len(key):len(key)]
+	return b[length:], nil
+}
+
+// parseValues keeps its place in an index instead of shortening b: with one compare and one load per small integer the
+// loop runs at about 1 ns a value.
+func (l *Layout) parseValues(b []byte, values []uint64) error {
+	pos, slot := 0, 0
+	for _, r := range l.runs {
+		if r.width == dict {
+			n, err := parseDict(b[pos:])
+			if err != nil {
+				return err
+			}
+			pos += n
+			continue
+		}
+		for end := slot + r.slots; slot < end; slot++ {
+			if pos < len(b) && b[pos] < longInt {
+				values[slot] = uint64(b[pos])
+				pos++
+				continue
+			}
+			v, n := parseLongInt(b[pos:])
+			if n == 0 {
+				return updateError(l.columnAt(slot), ErrInteger)
+			}
+			values[slot] = r.width.cut(v)
+			pos += n
+		}
+	}
+	return nil
+}
+
+// cut keeps what HAProxy would store of v.
+func (w width) cut(v uint64) uint64 {
+	switch w {
+	case narrow:
+		return uint64(uint32(v))
+	case signed:
+		return uint64(int32(v))
+	}
+	return v
+}
+
+// parseDict checks a dictionary value and tells how long it is. The value itself is not kept: no arithmetic is defined on it.
+func parseDict(b []byte) (n int, err error) {
+	r := fields{message: "update", rest: b}
+	r.skipTo("server_key", func() {
+		if len(r.rest) == 0 {
+			return // none
+		}
+		r.integer("server_key cache id", 1, maxCacheID)
+		if len(r.rest) == 0 {
+			return // the value that came with this id before
+		}
+		r.skipTo("server_key value", func() {})
+	})
+	return len(b) - len(r.rest), r.err
+}
+
+func updateError(field string, err error) error {
+	return fmt.Errorf("update: %s: %w", field, err)
+}
+
+// AppendUpdate appends an update timed message with an explicit id; expire is the remaining lifetime in ms, 0 for a table
+// whose entries do not expire. The key is as ParseUpdate gives it for this layout; values has l.Slots() values. A dictionary
+// value is sent as none, which leaves the receiver's as it is. Nothing is allocated if b has room.
+func (l *Layout) AppendUpdate(b []byte, id, expire uint32, key []byte, values []uint64) []byte {
+	b, body := beginBody(b, UpdateTimed)
+	b = binary.BigEndian.AppendUint32(b, id)
+	b = binary.BigEndian.AppendUint32(b, expire)
+	return endBody(l.appendEntry(b, key, values), body)
+}
+
+// AppendUpdateUntimed appends an update message with an explicit id, which gives the entry the table's whole lifetime.
+func (l *Layout) AppendUpdateUntimed(b []byte, id uint32, key []byte, values []uint64) []byte {
+	b, body := beginBody(b, UpdateEntry)
+	b = binary.BigEndian.AppendUint32(b, id)
+	return endBody(l.appendEntry(b, key, values), body)
+}
+
+func (l *Layout) appendEntry(b, key []byte, values []uint64) []byte {
+	b = l.appendKey(b, key)
+	for _, r := range l.runs {
+		if r.width == dict {
+			b = append(b, 0)
+			continue
+		}
+		for _, v := range values[:r.slots] {
+			b = AppendInt(b, r.width.cut(v))
+		}
+		values = values[r.slots:]
+	}
+	return b
+}
+
+// appendKey makes the key fit the table's length whatever its own is, since a receiver counts on it.
+func (l *Layout) appendKey(b, key []byte) []byte {
+	if l.key == sticktable.String {
+		key = key[:min(len(key), l.keyLen-1)]
+		b = AppendInt(b, uint64(len(key)))
+		return append(b, key...)
+	}
+	b = append(b, key[:min(len(key), l.keyLen)]...)
+	for n := len(key); n < l.keyLen; n++ {
+		b = append(b, 0)
+	}
+	return b
+}

@@ -19,14 +19,12 @@ const (
 // maxMillis is the longest time HAProxy's configuration can hold, in milliseconds (TIME_MAX of parse_time_err).
 const maxMillis = math.MaxInt32
 
-// Faults of a message's body. They come wrapped with the names of the message and the field.
+// Faults of a message's body. They come wrapped with the names of the message and the field. ErrInteger and ErrShort mean
+// that the message is not what its type says, ErrRefused that it is, with a value outside of what is accepted.
 var (
-	ErrInteger  = errors.New("encoded integer is cut short or above 64 bits")
-	ErrShort    = errors.New("message ends early")
-	ErrRange    = errors.New("value is out of range")
-	ErrMismatch = errors.New("parameter is of another data type")
-	ErrName     = errors.New("name holds a space or a control character")
-	ErrType     = errors.New("message type is not an update")
+	ErrInteger = errors.New("encoded integer is cut short or above 64 bits")
+	ErrShort   = errors.New("message ends early")
+	ErrRefused = errors.New("value is refused")
 )
 
 // TableDefinition is what a peer says about a table before it sends updates of it.
@@ -77,6 +75,9 @@ func appendParameters(b []byte, c *sticktable.Column) []byte {
 // ParseTableDefinition reads the body of a define table message. Everything behind the data types may be missing if no
 // array is among them (HAProxy's peer_treat_definemsg); if it is there it must be complete, with periods above 0, since
 // rates are divided by them.
+//
+// With an error the definition holds what was read before the fault. On ErrRefused HAProxy keeps the session and skips the
+// table's updates until the next definition; on the other errors it closes.
 func ParseTableDefinition(body []byte) (TableDefinition, error) {
 	r := fields{message: "table definition", rest: body}
 	d := TableDefinition{ID: uint32(r.integer("table id", 0, math.MaxUint32))}
@@ -88,10 +89,7 @@ func ParseTableDefinition(body []byte) (TableDefinition, error) {
 	if len(r.rest) > 0 || hasArray(d.Columns) {
 		r.parameters(&d)
 	}
-	if r.err != nil {
-		return TableDefinition{}, r.err
-	}
-	return d, nil
+	return d, r.err
 }
 
 // columns makes a column for each bit, still without arguments.
@@ -126,6 +124,18 @@ func (r *fields) fail(field string, err error) {
 	}
 }
 
+func (r *fields) refuse(field string, found uint64, accepted string) {
+	r.fail(field, fmt.Errorf("%w: found `%d`, accepted is %s", ErrRefused, found, accepted))
+}
+
+func interval(least, most uint64) string {
+	if least == most {
+		return fmt.Sprintf("`%d`", least)
+	}
+	return fmt.Sprintf("`%d` to `%d`", least, most)
+}
+
+// integer reads an encoded integer from least to most.
 func (r *fields) integer(field string, least, most uint64) uint64 {
 	if r.err != nil {
 		return 0
@@ -136,7 +146,7 @@ func (r *fields) integer(field string, least, most uint64) uint64 {
 		return 0
 	}
 	if v < least || v > most {
-		r.fail(field, fmt.Errorf("%w: found `%d`, accepted is `%d` to `%d`", ErrRange, v, least, most))
+		r.refuse(field, v, interval(least, most))
 		return 0
 	}
 	r.rest = r.rest[n:]
@@ -157,7 +167,7 @@ func (r *fields) name() string {
 	r.rest = r.rest[n:]
 	for _, c := range name {
 		if c <= ' ' || c == 0x7f {
-			r.fail("name", ErrName)
+			r.fail("name", fmt.Errorf("%w: found %q, accepted is a name without spaces and control characters", ErrRefused, name))
 			return ""
 		}
 	}
@@ -182,7 +192,7 @@ func (r *fields) skipTo(field string, inside func()) {
 func (r *fields) key() (sticktable.KeyType, int) {
 	t := sticktable.KeyType(r.integer("key type", 0, math.MaxUint8))
 	if r.err == nil && !t.IsValid() {
-		r.fail("key type", fmt.Errorf("%w: found `%d`, accepted are `2`, `4`, `5`, `6` and `7`", ErrRange, uint8(t)))
+		r.refuse("key type", uint64(t), "`2`, `4`, `5`, `6` or `7`")
 	}
 	least, most := keyLenRange(t)
 	return t, int(r.integer("key length", least, most))
@@ -212,7 +222,7 @@ func (r *fields) parameters(d *TableDefinition) {
 			continue
 		}
 		if t := r.integer(spec.Name+" parameter", 0, math.MaxUint64); r.err == nil && t != uint64(c.Type) {
-			r.fail(spec.Name+" parameter", fmt.Errorf("%w: found `%d`, expected `%d`", ErrMismatch, t, c.Type))
+			r.refuse(spec.Name+" parameter", t, interval(uint64(c.Type), uint64(c.Type)))
 		}
 		if spec.Array {
 			c.Elems = int(r.integer(spec.Name+" elements", 1, sticktable.MaxElems))

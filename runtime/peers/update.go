@@ -44,7 +44,7 @@ func (u *Update) parseHeader(t Type, b []byte) ([]byte, error) {
 	u.Explicit = t == UpdateEntry || t == UpdateTimed
 	u.Timed = t == UpdateTimed || t == IncUpdateTimed
 	if !u.Explicit && !u.Timed && t != IncUpdate {
-		return nil, fmt.Errorf("update: %w: found `%#x`", ErrType, byte(t))
+		return nil, updateError("type", fmt.Errorf("%w: found `%#02x`, accepted is an update", ErrRefused, byte(t)))
 	}
 	if u.Explicit {
 		if len(b) < 4 {

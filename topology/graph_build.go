@@ -1,0 +1,343 @@
+package topology
+
+import (
+	"slices"
+	"strings"
+)
+
+// graphBuilder collects what each node's files say about the others before the two ends of a link are brought together.
+type graphBuilder struct {
+	cluster  *Cluster
+	vertices []*Vertex
+	balancer map[*Node]*Vertex
+	section  map[*Aggregations]*Vertex
+	named    map[string][]*Vertex
+	absent   map[string]*Vertex
+	edges    []*Edge
+	byEnds   map[[2]*Vertex]*Edge
+}
+
+func newGraphBuilder(c *Cluster) *graphBuilder {
+	b := &graphBuilder{
+		cluster:  c,
+		balancer: map[*Node]*Vertex{},
+		section:  map[*Aggregations]*Vertex{},
+		named:    map[string][]*Vertex{},
+		absent:   map[string]*Vertex{},
+		byEnds:   map[[2]*Vertex]*Edge{},
+	}
+	for _, n := range c.Nodes {
+		if n.IsBalancer() || !n.IsAggregator() {
+			v := &Vertex{Name: balancerName(n), Kind: Balancer, Site: n.Site, Node: n}
+			b.balancer[n] = v
+			b.add(v)
+		}
+		for _, s := range n.Aggregations {
+			v := &Vertex{Name: n.Name.Value, Kind: Aggregator, Site: n.Site, Node: n, Section: s}
+			if s.Local != nil {
+				v.Name = s.Local.Name.Value
+				v.Address = s.Local.Address.Raw
+			}
+			b.section[s] = v
+			b.add(v)
+		}
+	}
+	return b
+}
+
+// balancerName is the node's own name, except for a host that is an aggregator too: the two greet by different names.
+func balancerName(n *Node) string {
+	if n.IsAggregator() {
+		for _, s := range n.Peers {
+			if !s.Local.IsZero() {
+				return s.Local.Value
+			}
+		}
+		if !n.LocalPeer.IsZero() {
+			return n.LocalPeer.Value
+		}
+	}
+	return n.Name.Value
+}
+
+func (b *graphBuilder) add(v *Vertex) {
+	b.vertices = append(b.vertices, v)
+	b.named[v.Name] = append(b.named[v.Name], v)
+}
+
+// linkAggregators goes first: an aggregator's words for a node whose files are absent say what that node is.
+func (b *graphBuilder) linkAggregators() {
+	for _, n := range b.cluster.Nodes {
+		for _, s := range n.Aggregations {
+			self := b.section[s]
+			for _, p := range s.Peers {
+				kind := Aggregator
+				if p.Direction == Unmarked {
+					kind = Balancer
+				}
+				other := b.resolve(self, p, kind)
+				if p.Direction == Up && other.Kind == Aggregator {
+					b.claim(self, other).LowerPeer = p
+				} else {
+					b.claim(other, self).UpperPeer = p
+				}
+			}
+		}
+	}
+}
+
+func (b *graphBuilder) linkBalancers() {
+	for _, n := range b.cluster.Nodes {
+		for _, s := range n.Peers {
+			self := b.balancer[n]
+			for _, p := range s.Peers {
+				other := b.resolve(self, p, Aggregator)
+				e := b.meet(self, other)
+				if e.Lower == self {
+					e.LowerPeer = p
+				} else {
+					e.UpperPeer = p
+				}
+			}
+		}
+	}
+}
+
+// meet finds the edge between a balancer and another vertex: the balancer is the lower end, whatever the other end says. Between two balancers the names decide.
+func (b *graphBuilder) meet(self, other *Vertex) *Edge {
+	if other.Kind != Balancer {
+		return b.claim(self, other)
+	}
+	if CompareNatural(other.Name, self.Name) < 0 {
+		self, other = other, self
+	}
+	e := b.claim(self, other)
+	e.Mesh = true
+	return e
+}
+
+func (b *graphBuilder) claim(lower, upper *Vertex) *Edge {
+	ends := [2]*Vertex{lower, upper}
+	e := b.byEnds[ends]
+	if e == nil {
+		e = &Edge{Lower: lower, Upper: upper}
+		b.byEnds[ends] = e
+		b.edges = append(b.edges, e)
+	}
+	return e
+}
+
+// resolve finds whom a line means: by name, else by its address, else by its directory; else somebody whose files are absent.
+func (b *graphBuilder) resolve(self *Vertex, p *Peer, kind Kind) *Vertex {
+	for _, found := range [][]*Vertex{b.named[p.Name.Value], b.atAddress(p.Address), b.inDir(p.Name.Value)} {
+		found = slices.DeleteFunc(slices.Clone(found), func(v *Vertex) bool { return v == self && len(found) > 1 })
+		if v := b.best(found, self, p, kind); v != nil {
+			return v
+		}
+	}
+	v := b.absent[p.Name.Value]
+	if v == nil {
+		v = &Vertex{Name: p.Name.Value, Kind: kind, Address: p.Address.Raw}
+		b.absent[v.Name] = v
+		b.vertices = append(b.vertices, v)
+	}
+	return v
+}
+
+// best chooses among vertices that bear the name: of the right kind, at the dialled port, listing self in turn; the earlier the better.
+func (b *graphBuilder) best(found []*Vertex, self *Vertex, p *Peer, kind Kind) *Vertex {
+	var best *Vertex
+	most := -1
+	for _, v := range found {
+		score := 0
+		if v.Kind == kind {
+			score += 4
+		}
+		if v.listensOn(p.Address.Port) {
+			score += 2
+		}
+		if v.lists(self.Name) {
+			score++
+		}
+		if score > most {
+			best, most = v, score
+		}
+	}
+	return best
+}
+
+func (v *Vertex) listensOn(port int) bool {
+	if v.Section != nil {
+		return v.Section.Local != nil && v.Section.Local.Address.Port == port
+	}
+	return slices.ContainsFunc(v.Node.Peers, func(s *PeersSection) bool { return s.Listen.Port == port })
+}
+
+func (v *Vertex) lists(name string) bool {
+	named := func(p *Peer) bool { return p.Name.Value == name }
+	if v.Section != nil {
+		return slices.ContainsFunc(v.Section.Peers, named)
+	}
+	return slices.ContainsFunc(v.Node.Peers, func(s *PeersSection) bool { return slices.ContainsFunc(s.Peers, named) })
+}
+
+func (b *graphBuilder) atAddress(a Address) []*Vertex {
+	var found []*Vertex
+	if a.Port == 0 || a.Unresolved || anyHost(a.Host) {
+		return nil
+	}
+	for _, v := range b.vertices {
+		for _, l := range v.listeners() {
+			if l.Port == a.Port && !anyHost(l.Host) && sameHost(l.Host, a.Host) {
+				found = append(found, v)
+			}
+		}
+	}
+	return found
+}
+
+func (b *graphBuilder) inDir(name string) []*Vertex {
+	var found []*Vertex
+	for _, v := range b.vertices {
+		if v.Node != nil && v.Node.Dir == name {
+			found = append(found, v)
+		}
+	}
+	return found
+}
+
+// listeners are the addresses where the vertex says that it listens.
+func (v *Vertex) listeners() []Address {
+	if v.Section != nil {
+		if v.Section.Local == nil {
+			return nil
+		}
+		return []Address{v.Section.Local.Address}
+	}
+	if v.Node == nil {
+		return nil
+	}
+	var all []Address
+	for _, s := range v.Node.Peers {
+		all = append(all, s.Listen)
+	}
+	return all
+}
+
+// addAbsent adds the nodes that the loader found named, but that no link names.
+func (b *graphBuilder) addAbsent() {
+	for _, t := range b.cluster.Absent {
+		if b.absent[t.Value] == nil && b.named[t.Value] == nil {
+			v := &Vertex{Name: t.Value, Kind: Balancer}
+			b.absent[t.Value] = v
+			b.vertices = append(b.vertices, v)
+		}
+	}
+}
+
+// settle gives the final edges: where each end claims to be below the other, or above, one edge stays and bears the contradiction.
+func (b *graphBuilder) settle() []*Edge {
+	dropped := map[*Edge]bool{}
+	for _, e := range b.edges {
+		twin := b.byEnds[[2]*Vertex{e.Upper, e.Lower}]
+		if twin == nil || twin == e || dropped[e] || dropped[twin] || !contradict(e, twin) {
+			continue
+		}
+		keep, drop := stronger(e, twin)
+		keep.LowerPeer = orPeer(keep.LowerPeer, drop.UpperPeer)
+		keep.UpperPeer = orPeer(keep.UpperPeer, drop.LowerPeer)
+		keep.Defects = append(keep.Defects, directionDefect(keep))
+		dropped[drop] = true
+	}
+	edges := slices.DeleteFunc(slices.Clone(b.edges), func(e *Edge) bool { return dropped[e] })
+	b.nameAddresses(edges)
+	return edges
+}
+
+// contradict tells whether two opposite edges are the two ends' views of one link: each is claimed by one end only, and not by the same.
+func contradict(e, twin *Edge) bool {
+	return (e.LowerPeer == nil) != (e.UpperPeer == nil) && (e.LowerPeer == nil) == (twin.LowerPeer == nil) &&
+		(e.UpperPeer == nil) == (twin.UpperPeer == nil)
+}
+
+// stronger decides the direction: a written mark outweighs none, else the earlier line counts.
+func stronger(a, b *Edge) (keep, drop *Edge) {
+	marked := func(e *Edge) bool { return orPeer(e.LowerPeer, e.UpperPeer).Direction != Unmarked }
+	switch {
+	case marked(a) != marked(b):
+		if marked(a) {
+			return a, b
+		}
+		return b, a
+	case a.Span().Compare(b.Span()) <= 0:
+		return a, b
+	}
+	return b, a
+}
+
+func orPeer(a, b *Peer) *Peer {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// nameAddresses tells of each balancer that listens on any address where the others find it.
+func (b *graphBuilder) nameAddresses(edges []*Edge) {
+	for _, v := range b.vertices {
+		for _, a := range v.listeners() {
+			if v.Address == "" && !a.IsZero() && !anyHost(a.Host) {
+				v.Address = a.Raw
+			}
+		}
+	}
+	dial := func(v *Vertex, p *Peer) {
+		if p != nil && (v.Address == "" || v.Section != nil && wildcard(v)) {
+			v.Address = p.Address.Raw
+		}
+	}
+	for _, e := range edges {
+		dial(e.Lower, e.UpperPeer)
+		dial(e.Upper, e.LowerPeer)
+	}
+}
+
+func wildcard(v *Vertex) bool {
+	own := v.Section.Local
+	return own != nil && own.Address.Raw == v.Address && anyHost(own.Address.Host)
+}
+
+// levelNames names the ranks: as the topology file does, else by the section that all aggregators of the rank share.
+func levelNames(c *Cluster, vertices []*Vertex) []string {
+	top := 0
+	for _, v := range vertices {
+		top = max(top, v.Rank)
+	}
+	names := make([]string, top+1)
+	for rank := range names {
+		if rank < len(c.Levels) {
+			names[rank] = c.Levels[rank].Name.Value
+			continue
+		}
+		sections := map[string]bool{}
+		for _, v := range vertices {
+			if v.Rank == rank && v.Section != nil {
+				sections[v.Section.Name.Value] = true
+				names[rank] = v.Section.Name.Value
+			}
+		}
+		if len(sections) != 1 {
+			names[rank] = ""
+		}
+	}
+	return names
+}
+
+// anyHost tells whether a listener with that host accepts on every address.
+func anyHost(host string) bool {
+	switch strings.Trim(host, "[]") {
+	case "", "*", "0.0.0.0", "::":
+		return true
+	}
+	return false
+}

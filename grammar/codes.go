@@ -6,6 +6,25 @@ import (
 	"stktc/grammar/diag"
 )
 
+// Findings about topology files.
+const (
+	CodeSyntax       diag.Code = "STK001" // text that is not YAML, or YAML that never ends (cycles, multiplying aliases)
+	CodeUnknownKey   diag.Code = "STK002" // a key that the schema does not have at this place
+	CodeDuplicateKey diag.Code = "STK003" // a key that stands twice in one mapping
+	CodeValue        diag.Code = "STK004" // a value of the wrong kind, or out of range
+	CodeMissingKey   diag.Code = "STK005" // a mandatory key that is not there
+	CodeLater        diag.Code = "STK006" // a key of the schema that this version does not carry out
+	CodeText         diag.Code = "STK007" // a file that is not UTF-8 text, or too long
+	CodeDocument     diag.Code = "STK008" // a second YAML document in the file
+	CodeAnchor       diag.Code = "STK009" // an anchor that nothing refers to
+	CodeSelector     diag.Code = "STK010" // a selector that matches nothing
+	CodeRange        diag.Code = "STK011" // a range that is reversed, too long, or not as long as the one that it goes with
+	CodeName         diag.Code = "STK012" // a name with characters that it may not have, or that is taken
+	CodeHeight       diag.Code = "STK013" // sums that do not make levels: mixed heights, overlaps, cycles, more heights than levels
+	CodeEndpoint     diag.Code = "STK014" // an address that cannot be dialled, lacks its port, or is taken
+	CodeReference    diag.Code = "STK015" // a reference to something that is not declared, or a file that is not there
+)
+
 // Findings about files in HAProxy's syntax, and about the values that both kinds of files share.
 const (
 	CodeLine      diag.Code = "STK020" // a line that breaks HAProxy's rules of words, or does not say what its directive takes
@@ -29,6 +48,21 @@ type CodeInfo struct {
 
 // codes is the one list of this package's codes, in their order.
 var codes = []CodeInfo{
+	{CodeSyntax, "yaml-syntax", "the topology file is not YAML"},
+	{CodeUnknownKey, "unknown-key", "a key is not known at its place"},
+	{CodeDuplicateKey, "duplicate-key", "a key stands twice"},
+	{CodeValue, "bad-value", "a value is of the wrong kind or out of range"},
+	{CodeMissingKey, "missing-key", "a mandatory key is missing"},
+	{CodeLater, "not-yet", "a part of the schema is not carried out yet"},
+	{CodeText, "not-text", "a file is not text"},
+	{CodeDocument, "second-document", "the topology file holds a second document"},
+	{CodeAnchor, "unused-anchor", "an anchor is never used"},
+	{CodeSelector, "no-match", "a selector matches nothing"},
+	{CodeRange, "bad-range", "a range does not fit"},
+	{CodeName, "bad-name", "a name cannot be used"},
+	{CodeHeight, "bad-levels", "the sums do not form levels"},
+	{CodeEndpoint, "bad-endpoint", "an address cannot be dialled"},
+	{CodeReference, "not-declared", "something that is referred to is not there"},
 	{CodeLine, "line-syntax", "a line cannot be understood"},
 	{CodeDirective, "unknown-directive", "a directive is not known in its section"},
 	{CodeStore, "bad-store", "a store list cannot be read"},

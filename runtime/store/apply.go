@@ -1,0 +1,156 @@
+package store
+
+import "math"
+
+// Forever as a life in an update means that the entry does not expire.
+const Forever uint32 = math.MaxUint32
+
+// Batch collects updates of one source, so that each shard is locked once for many. Its zero value is empty; it is used again after Apply.
+type Batch struct {
+	keys   []byte
+	ends   []int // of each key in keys
+	lives  []uint32
+	values []uint64
+	hashes []uint64
+	heads  [numShards]int32 // the first update of each shard, plus one
+	chain  []int32          // the next of the same shard, plus one
+}
+
+// Len is the number of updates in the batch.
+func (b *Batch) Len() int { return len(b.ends) }
+
+// Add appends an update: the key as on the wire (a string without its NUL), the life in ms or Forever, and the values in slots (see newLayout). The batch copies them.
+func (b *Batch) Add(key []byte, life uint32, values []uint64) {
+	b.keys = append(b.keys, key...)
+	b.ends = append(b.ends, len(b.keys))
+	b.lives = append(b.lives, life)
+	b.values = append(b.values, values...)
+}
+
+func (b *Batch) key(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = b.ends[i-1]
+	}
+	return b.keys[start:b.ends[i]]
+}
+
+func (b *Batch) reset() {
+	b.keys, b.ends, b.lives, b.values = b.keys[:0], b.ends[:0], b.lives[:0], b.values[:0]
+}
+
+// plan sorts the updates into shards, keeping their order within each.
+func (b *Batch) plan(t *Table) {
+	n := len(b.ends)
+	b.hashes, b.chain = b.hashes[:0], b.chain[:0]
+	clear(b.heads[:])
+	for i := range n {
+		b.hashes = append(b.hashes, t.hash(b.key(i)))
+		b.chain = append(b.chain, 0)
+	}
+	for i := n - 1; i >= 0; i-- {
+		head := &b.heads[b.hashes[i]>>58]
+		b.chain[i] = *head
+		*head = int32(i + 1)
+	}
+}
+
+// Apply makes the updates the source's contributions, as of now, and empties the batch. Each is the newest absolute value of its key.
+func (src *Source) Apply(b *Batch, now uint32) {
+	n := b.Len()
+	if n == 0 {
+		return
+	}
+	t := src.t
+	b.plan(t)
+	width := len(b.values) / n
+	for i := range b.heads {
+		if b.heads[i] == 0 {
+			continue
+		}
+		s := &t.shards[i]
+		s.mu.Lock()
+		moves := t.peers[src.peer].moves
+		for at := b.heads[i]; at != 0; at = b.chain[at-1] {
+			u := int(at - 1)
+			s.apply(src, moves, b.hashes[u], b.key(u), b.lives[u], b.values[u*width:(u+1)*width], now)
+		}
+		s.unlock()
+	}
+	t.updates.Add(uint64(n))
+	b.reset()
+}
+
+func (s *shard) apply(src *Source, moves []move, hash uint64, key []byte, life uint32, values []uint64, now uint32) {
+	if len(key) > s.lay.keyLen {
+		return
+	}
+	r := s.find(hash, key)
+	if r == noRef {
+		r = s.create(hash, key)
+	}
+	row := s.row(r)
+	i := findContribution(s, row, src.peer)
+	if i < 0 {
+		if r = s.makeRoom(r); r == noRef {
+			return
+		}
+		row = s.row(r)
+		i = count(row)
+		row[meta]++
+	}
+	c := s.contribution(row, i)
+	c[who] = uint32(src.peer) | uint32(src.gen)<<generationShift
+	if life == Forever {
+		c[who] |= noDeadline
+	}
+	c[deadline] = now + min(life, maxLife)
+	for m := range moves {
+		moves[m].store(c[contribHead:], values, now)
+	}
+	s.changed = s.log.touch(row, r, s.rows) || s.changed
+	s.rearm(r, row, now)
+}
+
+// maxLife is the longest life that wrapping 32-bit times can tell from the past, 24.8 days: also the longest that HAProxy configures.
+const maxLife = math.MaxInt32 - 1<<10
+
+func findContribution(s *shard, row []uint32, peer uint16) int {
+	for i := range count(row) {
+		if uint16(s.contribution(row, i)[who]) == peer {
+			return i
+		}
+	}
+	return -1
+}
+
+// makeRoom sees to it that the row has room for one more contribution, and gives its place; noRef if there cannot be one more.
+func (s *shard) makeRoom(r ref) ref {
+	n := count(s.row(r))
+	if n < 1<<r.class() {
+		return r
+	}
+	if n == maxContributors {
+		return noRef
+	}
+	return s.grow(r)
+}
+
+// dropContribution removes the i-th contribution; the last takes its place.
+func (s *shard) dropContribution(row []uint32, i int) {
+	last := count(row) - 1
+	copy(s.contribution(row, i), s.contribution(row, last))
+	clear(s.contribution(row, last))
+	row[meta]--
+}
+
+// unlock ends a turn with the shard: receivers learn that there is something for them.
+func (s *shard) unlock() {
+	if s.changed {
+		s.changed = false
+		for _, c := range *s.t.cursors.Load() {
+			c.notify(s.number)
+		}
+	}
+	s.mu.Unlock()
+}

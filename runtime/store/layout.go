@@ -1,0 +1,124 @@
+package store
+
+import (
+	"time"
+
+	"stktc/topology/sticktable"
+)
+
+// field is one element of a column in a contribution.
+type field struct {
+	kind   sticktable.ValueKind
+	arith  sticktable.Arithmetic
+	period uint32 // ms, of FreqCtr
+	slot   int    // first of its slots in a list of values, see Slots
+	word   int    // first of its words in a contribution's values
+}
+
+// layout is how a definition's values lie in memory.
+type layout struct {
+	fields  []field
+	slots   int
+	words   int
+	rates   bool // some field is a FreqCtr
+	connCur bool // some field counts connected peers only
+
+	shortestPeriod uint32 // ms, of the rates
+	keyLen         int
+	keyWords       int
+	isString       bool
+}
+
+var kindSlots = map[sticktable.ValueKind]int{sticktable.SInt: 1, sticktable.UInt: 1, sticktable.ULongLong: 1, sticktable.FreqCtr: 3}
+var kindWords = map[sticktable.ValueKind]int{sticktable.SInt: 1, sticktable.UInt: 1, sticktable.ULongLong: 2, sticktable.FreqCtr: 3}
+
+// newLayout lays out the definition. Slots are those of a wire update: one for an integer, three for a FreqCtr (elapsed ms, current, previous),
+// none for a Dict, column after column, element after element.
+func newLayout(def *sticktable.Definition) *layout {
+	l := &layout{keyLen: def.KeyLen, keyWords: (def.KeyLen + 3) / 4, isString: def.Key == sticktable.String}
+	for _, c := range def.Columns {
+		spec := c.Type.Spec()
+		for range max(c.Elems, 1) {
+			if spec.Kind == sticktable.Dict {
+				continue
+			}
+			l.fields = append(l.fields, field{
+				kind: spec.Kind, arith: spec.Arithmetic, period: uint32(c.Period / time.Millisecond), slot: l.slots, word: l.words,
+			})
+			l.slots += kindSlots[spec.Kind]
+			l.words += kindWords[spec.Kind]
+			if p := uint32(c.Period / time.Millisecond); spec.Kind == sticktable.FreqCtr && (!l.rates || p < l.shortestPeriod) {
+				l.rates, l.shortestPeriod = true, p
+			}
+			l.connCur = l.connCur || spec.Arithmetic == sticktable.SumConnected
+		}
+	}
+	return l
+}
+
+// move copies one field of a source's values into a contribution.
+type move struct {
+	kind   sticktable.ValueKind
+	slot   int
+	word   int
+	period uint32
+}
+
+// movesTo lists how values of src become a contribution of dst. Fields that dst lacks are left out; arrays of different length are
+// never both there (see Table.union).
+func movesTo(dst, src *sticktable.Definition) []move {
+	to, from := newLayout(dst), newLayout(src)
+	place := map[sticktable.DataType]int{}
+	for i, at := 0, 0; i < len(dst.Columns); i++ {
+		place[dst.Columns[i].Type] = at
+		at += fieldsOf(dst.Columns[i])
+	}
+	var moves []move
+	at := 0
+	for _, c := range src.Columns {
+		n := fieldsOf(c)
+		if first, ok := place[c.Type]; ok && c.Type.Spec().Arithmetic != sticktable.NotAggregated {
+			for i := range n {
+				f := to.fields[first+i]
+				moves = append(moves, move{kind: f.kind, slot: from.fields[at+i].slot, word: f.word, period: f.period})
+			}
+		}
+		at += n
+	}
+	return moves
+}
+
+// fieldsOf is the number of fields of a column.
+func fieldsOf(c sticktable.Column) int {
+	if c.Type.Spec().Kind == sticktable.Dict {
+		return 0
+	}
+	return max(c.Elems, 1)
+}
+
+// store writes the values of an update that arrived at now into a contribution's words.
+func (m *move) store(words []uint32, values []uint64, now uint32) {
+	w := words[m.word:]
+	switch m.kind {
+	case sticktable.ULongLong:
+		w[0], w[1] = uint32(values[m.slot]), uint32(values[m.slot]>>32)
+	case sticktable.FreqCtr:
+		v := values[m.slot : m.slot+3]
+		w[0], w[1], w[2] = received(uint32(v[0]), uint32(v[1]), uint32(v[2]), m.period, now)
+	default:
+		w[0] = uint32(values[m.slot])
+	}
+}
+
+// load gives the contribution's value as update slots at now: the inverse of store.
+func (m *move) load(words []uint32, values []uint64, now uint32) {
+	w := words[m.word:]
+	switch m.kind {
+	case sticktable.ULongLong:
+		values[m.slot] = uint64(w[0]) | uint64(w[1])<<32
+	case sticktable.FreqCtr:
+		values[m.slot], values[m.slot+1], values[m.slot+2] = uint64(now-w[0]), uint64(w[1]), uint64(w[2])
+	default:
+		values[m.slot] = uint64(w[0])
+	}
+}

@@ -1,0 +1,219 @@
+package store
+
+import "stktc/topology/sticktable"
+
+// knownPeer finds a peer that the table has heard of. The caller holds t.mu.
+func (t *Table) knownPeer(name string) (uint16, *peer) {
+	for i, p := range t.peers {
+		if p.name == name {
+			return uint16(i), p
+		}
+	}
+	return 0, nil
+}
+
+func (s *shard) isConnected(number uint16) bool {
+	return int(number) < len(s.connected) && s.connected[number]
+}
+
+// setConnected changes whether the peer is connected. Where that changes sums, they are sent.
+func (s *shard) setConnected(number uint16, connected bool) {
+	s.mu.Lock()
+	defer s.unlock()
+	for len(s.connected) <= int(number) {
+		s.connected = append(s.connected, false)
+	}
+	if s.connected[number] == connected {
+		return
+	}
+	s.connected[number] = connected
+	if !s.lay.connCur {
+		return
+	}
+	s.eachRow(0, func(r ref, row []uint32) bool {
+		if findContribution(s, row, number) >= 0 {
+			s.changed = s.log.touch(row, r, s.rows) || s.changed
+		}
+		return true
+	})
+}
+
+// Holds tells whether the table has anything of the peer's.
+func (t *Table) Holds(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	number, p := t.knownPeer(name)
+	if p == nil || !p.defined {
+		return false
+	}
+	for i := range t.shards {
+		if t.shards[i].holds(number) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *shard) holds(number uint16) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, none := s.eachRow(0, func(_ ref, row []uint32) bool { return findContribution(s, row, number) < 0 })
+	return !none
+}
+
+// LastDefinition is the definition that the peer sent last; its Key is invalid if it sent none.
+func (t *Table) LastDefinition(name string) sticktable.Definition {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, p := t.knownPeer(name); p != nil {
+		return p.def
+	}
+	return sticktable.Definition{}
+}
+
+// DropStale drops the peer's contributions that it did not make in its present session, and tells how many: a lesson that ended as finished
+// named everything that the peer has.
+func (t *Table) DropStale(name string, now uint32) int { return t.drop(name, true, now) }
+
+// Drop drops all of the peer's contributions, and what it said of the table's shape.
+func (t *Table) Drop(name string, now uint32) int {
+	n := t.drop(name, false, now)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, p := t.knownPeer(name); p != nil && p.defined {
+		p.defined = false
+		if t.defined() {
+			t.redefine()
+		}
+	}
+	return n
+}
+
+// defined tells whether some peer has defined the table: if none has, it keeps the shape that it had.
+func (t *Table) defined() bool {
+	for _, p := range t.peers {
+		if p.defined {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *Table) drop(name string, staleOnly bool, now uint32) int {
+	t.mu.Lock()
+	number, p := t.knownPeer(name)
+	if p == nil {
+		t.mu.Unlock()
+		return 0
+	}
+	gen := p.generation
+	t.mu.Unlock()
+	n := 0
+	for i := range t.shards {
+		from, all := uint64(0), false
+		for !all {
+			var k int
+			k, from, all = t.shards[i].drop(number, gen, staleOnly, from, now)
+			n += k
+		}
+	}
+	return n
+}
+
+// drop handles some rows from a place on, under one lock.
+func (s *shard) drop(number uint16, gen uint8, staleOnly bool, from uint64, now uint32) (n int, at uint64, all bool) {
+	s.mu.Lock()
+	defer s.unlock()
+	budget := tickBudget
+	at, all = s.eachRow(from, func(r ref, row []uint32) bool {
+		if budget--; budget < 0 {
+			return false
+		}
+		i := findContribution(s, row, number)
+		if i < 0 || staleOnly && uint8(s.contribution(row, i)[who]>>generationShift) == gen {
+			return true
+		}
+		s.dropContribution(row, i)
+		s.dropped(r, row, now)
+		n++
+		return true
+	})
+	return n, at, all
+}
+
+// Clear drops all contributions to a key, and tells whether there were any. Receivers are sent zeros.
+func (t *Table) Clear(key []byte, now uint32) bool {
+	hash := t.hash(key)
+	s := t.shardOf(hash)
+	s.mu.Lock()
+	defer s.unlock()
+	r := s.find(hash, key)
+	if r == noRef || count(s.row(r)) == 0 {
+		return false
+	}
+	row := s.row(r)
+	for count(row) > 0 {
+		s.dropContribution(row, count(row)-1)
+	}
+	s.dropped(r, row, now)
+	return true
+}
+
+// rebuild lays the shard's rows out for another definition. With another key nothing can be kept.
+func (s *shard) rebuild(old, def *sticktable.Definition) {
+	before := &shard{t: s.t, lay: s.lay, contrib: s.contrib, slabs: s.slabs}
+	s.reset(newLayout(def))
+	if old.Key != def.Key || old.KeyLen != def.KeyLen {
+		return
+	}
+	moves := wordMoves(old, def)
+	before.eachRow(0, func(_ ref, row []uint32) bool {
+		s.adopt(before, row, moves)
+		return true
+	})
+}
+
+// wordMove copies words of a contribution from the old layout to the new one.
+type wordMove struct{ from, to, n int }
+
+func wordMoves(old, def *sticktable.Definition) []wordMove {
+	a, b := newLayout(old), newLayout(def)
+	var moves []wordMove
+	for i, from := 0, 0; i < len(old.Columns); i++ {
+		for j, to := 0, 0; j < len(def.Columns); j++ {
+			if old.Columns[i] == def.Columns[j] {
+				for k := range fieldsOf(old.Columns[i]) {
+					f, t := a.fields[from+k], b.fields[to+k]
+					moves = append(moves, wordMove{f.word, t.word, kindWords[f.kind]})
+				}
+			}
+			to += fieldsOf(def.Columns[j])
+		}
+		from += fieldsOf(old.Columns[i])
+	}
+	return moves
+}
+
+// adopt takes a row over from the shard as it was before.
+func (s *shard) adopt(before *shard, row []uint32, moves []wordMove) {
+	key := before.key(row)
+	hash := s.t.hash(key)
+	r := s.create(hash, key)
+	for count(row) > 1<<r.class() {
+		r = s.grow(r)
+	}
+	to := s.row(r)
+	to[sentUntil] = row[sentUntil]
+	to[meta] = row[meta] & (countMask | sentOnce | sentForever)
+	for i := range count(row) {
+		a, b := before.contribution(row, i), s.contribution(to, i)
+		copy(b[:contribHead], a[:contribHead])
+		for _, m := range moves {
+			copy(b[contribHead+m.to:][:m.n], a[contribHead+m.from:][:m.n])
+		}
+	}
+	s.log.touch(to, r, s.rows)
+	if row[meta]&armed != 0 {
+		s.wheel.arm(s, r, to, row[due], row[due]-1<<tickShift)
+	}
+}

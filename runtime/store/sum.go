@@ -1,0 +1,85 @@
+package store
+
+import (
+	"math"
+
+	"stktc/topology/sticktable"
+)
+
+const rateKind = sticktable.FreqCtr
+
+// sum writes the row's aggregated values at now into s.values, in slots.
+func (s *shard) sum(row []uint32, now uint32) []uint64 {
+	for i := range s.lay.fields {
+		s.sumField(&s.lay.fields[i], row, now)
+	}
+	return s.values
+}
+
+func (s *shard) sumField(f *field, row []uint32, now uint32) {
+	switch f.arith {
+	case sticktable.SumRate:
+		rate := s.rateOf(f, row, now)
+		s.values[f.slot], s.values[f.slot+1], s.values[f.slot+2] = rate.value()
+	case sticktable.NotAggregated:
+		s.values[f.slot] = 0
+	default:
+		s.values[f.slot] = s.sumScalar(f, row)
+	}
+}
+
+func (s *shard) sumScalar(f *field, row []uint32) uint64 {
+	var total uint64
+	for i := range count(row) {
+		c := s.contribution(row, i)
+		v := uint64(c[contribHead+f.word])
+		switch {
+		case f.kind == sticktable.ULongLong:
+			total = addSaturated(total, v|uint64(c[contribHead+f.word+1])<<32)
+		case f.arith == sticktable.Greatest:
+			total = max(total, v)
+		case f.arith != sticktable.SumConnected || s.isConnected(uint16(c[who])):
+			total = min(total+v, math.MaxUint32)
+		}
+	}
+	return total
+}
+
+func (s *shard) rateOf(f *field, row []uint32, now uint32) rateSum {
+	var sum rateSum
+	for i := range count(row) {
+		w := s.contribution(row, i)[contribHead+f.word:]
+		sum.add(rotated(w[0], w[1], w[2], f.period, now))
+	}
+	return sum
+}
+
+// drifts tells whether receivers would be wrong by more than one count and more than 1 % if they went on from what they were sent before the
+// boundary that lies just behind now.
+func (s *shard) drifts(row []uint32, now uint32) bool {
+	if count(row) < 2 {
+		return false
+	}
+	for i := range s.lay.fields {
+		f := &s.lay.fields[i]
+		if f.kind == rateKind && f.period != 0 && s.fieldDrifts(f, row, now-boundarySlack) {
+			return true
+		}
+	}
+	return false
+}
+
+// boundarySlack goes back before the boundary that fired: the wheel is up to a tick late.
+const boundarySlack = 2 << tickShift
+
+func (s *shard) fieldDrifts(f *field, row []uint32, at uint32) bool {
+	sum := s.rateOf(f, row, at)
+	e, c, p := sum.value()
+	var bound uint64
+	for i := range count(row) {
+		w := s.contribution(row, i)[contribHead+f.word:]
+		elapsed, curr, prev := rotated(w[0], w[1], w[2], f.period, at)
+		bound = addSaturated(bound, drift(elapsed, curr, prev, e, f.period))
+	}
+	return bound > max(1, Rate(e, c, p, f.period)/100)
+}

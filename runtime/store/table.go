@@ -1,0 +1,248 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"stktc/topology/sticktable"
+)
+
+const numShards = 64
+
+// ErrKey refuses a source whose keys are of another type or length than those of the table.
+var ErrKey = errors.New("key type or length differs from the table's")
+
+// Table is one aggregated table: the contributions of its peers, and their sums. All methods may be called concurrently.
+type Table struct {
+	name string
+	seed maphash.Seed
+
+	mu      sync.Mutex // guards what follows; taken before any shard's lock
+	peers   []*peer    // a peer's number is its place
+	def     sticktable.Definition
+	left    []Mismatch
+	version atomic.Uint64 // counts changes of def
+	cursors atomic.Pointer[[]*Cursor]
+
+	shards  [numShards]shard
+	updates atomic.Uint64
+}
+
+// peer is one that contributes to the table, or did.
+type peer struct {
+	name       string
+	def        sticktable.Definition
+	defined    bool
+	generation uint8 // of its present or last session
+	connected  bool
+	moves      []move // guarded by every shard's lock: written under all of them, read under any
+}
+
+// Mismatch is a data type that is left out of the sums because sources disagree on its arguments.
+type Mismatch struct {
+	Type  sticktable.DataType
+	Peers [2]string // who disagree
+	Has   [2]sticktable.Column
+}
+
+// New makes an empty table of that wire name.
+func New(name string) *Table {
+	t := &Table{name: name, seed: maphash.MakeSeed()}
+	t.cursors.Store(&[]*Cursor{})
+	lay := newLayout(&t.def)
+	for i := range t.shards {
+		t.shards[i].t, t.shards[i].number = t, i
+		t.shards[i].reset(lay)
+	}
+	return t
+}
+
+// Name is the table's name on the wire.
+func (t *Table) Name() string { return t.name }
+
+// Definition is the table's shape, the union of its sources', with a number that changes with it. Definition is zero, and Key
+// invalid, while there is no source.
+func (t *Table) Definition() (sticktable.Definition, uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.def, t.version.Load()
+}
+
+// Mismatches lists the data types that are left out of the sums.
+func (t *Table) Mismatches() []Mismatch {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.left)
+}
+
+// Updates counts the updates applied since the start.
+func (t *Table) Updates() uint64 { return t.updates.Load() }
+
+func (t *Table) hash(key []byte) uint64 { return maphash.Bytes(t.seed, key) }
+
+func (t *Table) shardOf(hash uint64) *shard { return &t.shards[hash>>58] }
+
+// Source is one peer's way into the table, for one session and one definition. It is used by one goroutine.
+type Source struct {
+	t    *Table
+	peer uint16
+	gen  uint8
+}
+
+// Begin notes that a session with the peer began: what it contributes from now on can be told from what it left behind.
+func (t *Table) Begin(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.peers[t.peer(name)]
+	p.generation++
+	t.setConnected(p, true)
+}
+
+// End notes that the session with the peer ended. Its contributions stay.
+func (t *Table) End(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.setConnected(t.peers[t.peer(name)], false)
+}
+
+// Source opens the peer's way in with the definition that it sent. The table's own definition becomes the union of all sources'. The
+// error is ErrKey, or that there are too many peers.
+func (t *Table) Source(name string, def sticktable.Definition) (*Source, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	number := t.peer(name)
+	if number >= 1<<16 {
+		return nil, errors.New("too many peers for one table")
+	}
+	for i, other := range t.peers {
+		if i != number && other.defined && (other.def.Key != def.Key || other.def.KeyLen != def.KeyLen) {
+			return nil, fmt.Errorf("%w: %s, and %s sends %s", ErrKey, def.KeyString(), other.name, other.def.KeyString())
+		}
+	}
+	p := t.peers[number]
+	if !p.defined || !sameDefinition(&p.def, &def) {
+		p.def, p.defined = def, true
+		t.redefine()
+	}
+	return &Source{t: t, peer: uint16(number), gen: p.generation}, nil
+}
+
+// peer finds or makes the peer's number.
+func (t *Table) peer(name string) int {
+	for i, p := range t.peers {
+		if p.name == name {
+			return i
+		}
+	}
+	t.peers = append(t.peers, &peer{name: name})
+	return len(t.peers) - 1
+}
+
+func sameDefinition(a, b *sticktable.Definition) bool {
+	return a.Key == b.Key && a.KeyLen == b.KeyLen && a.Expire == b.Expire && slices.Equal(a.Columns, b.Columns)
+}
+
+// redefine makes the table's definition the union of its sources', and the rows fit it.
+func (t *Table) redefine() {
+	def, left := union(t.peers)
+	t.left = left
+	for i := range t.shards {
+		t.shards[i].mu.Lock()
+		defer t.shards[i].mu.Unlock()
+	}
+	for _, p := range t.peers {
+		p.moves = movesTo(&def, &p.def)
+	}
+	if sameDefinition(&t.def, &def) {
+		return
+	}
+	old := t.def
+	t.def = def
+	for i := range t.shards {
+		t.shards[i].rebuild(&old, &def)
+	}
+	t.version.Add(1)
+	for _, c := range *t.cursors.Load() {
+		c.rewindLocked()
+	}
+}
+
+// union folds the sources' definitions into one: every data type that one of them has, the longest life. A type whose arguments differ is left out.
+func union(peers []*peer) (sticktable.Definition, []Mismatch) {
+	var def sticktable.Definition
+	var left []Mismatch
+	var owners []*peer
+	first := true
+	for _, p := range peers {
+		if !p.defined {
+			continue
+		}
+		if first {
+			def.Key, def.KeyLen, def.Expire = p.def.Key, p.def.KeyLen, p.def.Expire
+			first = false
+		}
+		def.Expire = longest(def.Expire, p.def.Expire)
+		for _, c := range p.def.Columns {
+			at := slices.IndexFunc(def.Columns, func(o sticktable.Column) bool { return o.Type == c.Type })
+			switch {
+			case at < 0:
+				def.Columns = append(def.Columns, c)
+				owners = append(owners, p)
+			case def.Columns[at] != c:
+				left = append(left, Mismatch{Type: c.Type, Peers: [2]string{owners[at].name, p.name}, Has: [2]sticktable.Column{def.Columns[at], c}})
+			}
+		}
+	}
+	def.Columns = slices.DeleteFunc(def.Columns, func(c sticktable.Column) bool {
+		return slices.ContainsFunc(left, func(m Mismatch) bool { return m.Type == c.Type })
+	})
+	def.SortColumns()
+	return def, left
+}
+
+// longest is the longer of two lives, where 0 is for ever.
+func longest(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return 0
+	}
+	return max(a, b)
+}
+
+// setConnected changes whether the peer counts in data types that count connected peers only.
+func (t *Table) setConnected(p *peer, connected bool) {
+	number := t.peer(p.name)
+	p.connected = connected
+	for i := range t.shards {
+		t.shards[i].setConnected(uint16(number), connected)
+	}
+}
+
+// Rows is the number of keys, those included that are only kept to tell receivers of their end.
+func (t *Table) Rows() int {
+	n := 0
+	for i := range t.shards {
+		t.shards[i].mu.Lock()
+		n += t.shards[i].rows
+		t.shards[i].mu.Unlock()
+	}
+	return n
+}
+
+// Tick lets time pass: contributions and entries whose life is over go, and rates are sent again where they would drift. It is to be called every 20 ms or so, and does
+// a bounded amount of work per shard.
+func (t *Table) Tick(now uint32) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		s.wheel.advance(s, now, tickBudget)
+		s.unlock()
+	}
+}
+
+// tickBudget bounds the rows that one tick handles in one shard: about 0.2 ms of work under one lock.
+const tickBudget = 2000

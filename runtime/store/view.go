@@ -1,0 +1,115 @@
+package store
+
+import (
+	"slices"
+	"strings"
+
+	"stktc/topology/sticktable"
+)
+
+// Entry is one key's sum at a moment. It owns its memory.
+type Entry struct {
+	Key           []byte
+	Life          uint32   // ms left, Forever without an end, 0 when over
+	Values        []uint64 // in slots of the table's definition
+	Contributions []Contribution
+}
+
+// Contribution is what one peer counted of a key.
+type Contribution struct {
+	Peer      string
+	Connected bool
+	Stale     bool     // not updated in the peer's present session
+	Life      uint32   // as in Entry
+	Values    []uint64 // in slots of the table's definition
+}
+
+// Lookup finds a key's sum at now, with its contributions.
+func (t *Table) Lookup(key []byte, now uint32) (Entry, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	hash := t.hash(key)
+	s := t.shardOf(hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.find(hash, key)
+	if r == noRef || count(s.row(r)) == 0 {
+		return Entry{}, false
+	}
+	e := s.entry(s.row(r), now)
+	e.Contributions = t.contributions(s, s.row(r), now)
+	return e, true
+}
+
+// Range calls f with the sums of all keys at now, without their contributions, in no order, until f says stop. No lock is held meanwhile: keys that come or
+// go during the walk may be missed.
+func (t *Table) Range(now uint32, f func(Entry) bool) {
+	for i := range t.shards {
+		from, all := uint64(0), false
+		for !all {
+			var entries []Entry
+			entries, from, all = t.shards[i].entries(from, now)
+			for _, e := range entries {
+				if !f(e) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// rangeBatch is how many entries are copied under one lock.
+const rangeBatch = 256
+
+func (s *shard) entries(from uint64, now uint32) (list []Entry, at uint64, all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, all = s.eachRow(from, func(_ ref, row []uint32) bool {
+		if len(list) == rangeBatch {
+			return false
+		}
+		if count(row) > 0 {
+			list = append(list, s.entry(row, now))
+		}
+		return true
+	})
+	return list, at, all
+}
+
+func (s *shard) entry(row []uint32, now uint32) Entry {
+	return Entry{Key: slices.Clone(s.key(row)), Life: s.life(row, now), Values: slices.Clone(s.sum(row, now))}
+}
+
+func (t *Table) contributions(s *shard, row []uint32, now uint32) []Contribution {
+	own := movesTo(&t.def, &t.def)
+	list := make([]Contribution, count(row))
+	for i := range list {
+		c := s.contribution(row, i)
+		number := uint16(c[who])
+		p := t.peers[number]
+		list[i] = Contribution{
+			Peer: p.name, Connected: s.isConnected(number), Stale: uint8(c[who]>>generationShift) != p.generation,
+			Life: Forever, Values: make([]uint64, s.lay.slots),
+		}
+		if c[who]&noDeadline == 0 {
+			list[i].Life = clampPast(c[deadline] - now)
+		}
+		for m := range own {
+			own[m].load(c[contribHead:], list[i].Values, now)
+		}
+	}
+	slices.SortFunc(list, func(a, b Contribution) int { return strings.Compare(a.Peer, b.Peer) })
+	return list
+}
+
+// SlotOf is the first slot of a data type in a list of values of the definition; -1 if the type is not there or has no slot.
+func SlotOf(def *sticktable.Definition, t sticktable.DataType) int {
+	slot := 0
+	for _, c := range def.Columns {
+		if c.Type == t && c.Type.Spec().Kind != sticktable.Dict {
+			return slot
+		}
+		slot += fieldsOf(c) * kindSlots[c.Type.Spec().Kind]
+	}
+	return -1
+}

@@ -174,21 +174,6 @@ func (r *fields) name() string {
 	return string(name)
 }
 
-// skipTo reads a length, has inside read that many bytes and goes on behind them, wherever inside stopped.
-func (r *fields) skipTo(field string, inside func()) {
-	n := r.integer(field+" length", 0, math.MaxUint64)
-	if r.err == nil && n > uint64(len(r.rest)) {
-		r.fail(field, ErrShort)
-	}
-	if r.err != nil {
-		return
-	}
-	after := r.rest[n:]
-	r.rest = r.rest[:n]
-	inside()
-	r.rest = after
-}
-
 func (r *fields) key() (sticktable.KeyType, int) {
 	t := sticktable.KeyType(r.integer("key type", 0, math.MaxUint8))
 	if r.err == nil && !t.IsValid() {

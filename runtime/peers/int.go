@@ -33,28 +33,27 @@ func ParseInt(b []byte) (v uint64, n int) {
 	return parseLongInt(b)
 }
 
-// parseLongInt adds whole bytes, their top bit included: the encoder subtracts 240 and 128 to make up for it.
+// parseLongInt adds whole bytes, their top bit included: the encoder subtracts 240 and 128 to make up for it. The first nine
+// bytes stay below 2^62, so only the tenth, worth c<<60, can leave 64 bits.
 func parseLongInt(b []byte) (v uint64, n int) {
 	if len(b) == 0 {
 		return 0, 0
 	}
 	v = uint64(b[0])
 	shift := 4
-	for n = 1; n < len(b) && n < maxIntLen; n++ {
-		c := b[n]
-		if n == maxIntLen-1 && overflows(v, c) {
-			return 0, 0
-		}
+	for i, c := range b[1:min(len(b), maxIntLen-1)] {
 		v += uint64(c) << shift
 		if c < 0x80 {
-			return v, n + 1
+			return v, i + 2
 		}
 		shift += 7
 	}
-	return 0, 0
-}
-
-// overflows tells whether adding the tenth byte, worth c<<60, leaves 64 bits. The nine before it stay below 2^62.
-func overflows(v uint64, c byte) bool {
-	return c > 0x0f || v+uint64(c)<<60 < v
+	if len(b) < maxIntLen || b[maxIntLen-1] > 0x0f {
+		return 0, 0
+	}
+	sum := v + uint64(b[maxIntLen-1])<<60
+	if sum < v {
+		return 0, 0
+	}
+	return sum, maxIntLen
 }

@@ -129,20 +129,42 @@ func (w width) cut(v uint64) uint64 {
 	return v
 }
 
-// parseDict checks a dictionary value and tells how long it is. The value itself is not kept: no arithmetic is defined on it.
+// parseDict tells how long a dictionary value is. The value itself is not kept: no arithmetic is defined on it.
 func parseDict(b []byte) (n int, err error) {
-	r := fields{message: "update", rest: b}
-	r.skipTo("server_key", func() {
-		if len(r.rest) == 0 {
-			return // none
-		}
-		r.integer("server_key cache id", 1, maxCacheID)
-		if len(r.rest) == 0 {
-			return // the value that came with this id before
-		}
-		r.skipTo("server_key value", func() {})
-	})
-	return len(b) - len(r.rest), r.err
+	length, n := ParseInt(b)
+	if n == 0 {
+		return 0, updateError("server_key length", ErrInteger)
+	}
+	if length > uint64(len(b)-n) {
+		return 0, updateError("server_key", ErrShort)
+	}
+	end := n + int(length)
+	return end, checkDict(b[n:end])
+}
+
+// checkDict accepts nothing (no value), an id alone (the value that came with it before) and an id with a value.
+func checkDict(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	id, n := ParseInt(b)
+	if n == 0 {
+		return updateError("server_key cache id", ErrInteger)
+	}
+	if id < 1 || id > maxCacheID {
+		return updateError("server_key cache id", fmt.Errorf("%w: found `%d`, accepted is %s", ErrRefused, id, interval(1, maxCacheID)))
+	}
+	if b = b[n:]; len(b) == 0 {
+		return nil
+	}
+	length, n := ParseInt(b)
+	if n == 0 {
+		return updateError("server_key value length", ErrInteger)
+	}
+	if length > uint64(len(b)-n) {
+		return updateError("server_key value", ErrShort)
+	}
+	return nil
 }
 
 func updateError(field string, err error) error {

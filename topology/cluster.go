@@ -5,6 +5,8 @@
 package topology
 
 import (
+	"time"
+
 	"stktc/grammar/diag"
 	"stktc/topology/sticktable"
 )
@@ -13,6 +15,8 @@ import (
 type Text struct {
 	Value string
 	Span  diag.Span
+	// Unresolved is set when an environment variable stands in it: then nothing is known of it, and it is never compared.
+	Unresolved bool
 }
 
 // IsZero tells whether nothing was written.
@@ -56,6 +60,7 @@ type Node struct {
 	Tables       []*Table        // balancer: every stick table of its configuration, synchronised or not
 	Aggregations []*Aggregations // aggregator: one per section
 	Stats        []StatsSocket   // aggregator: its command line sockets
+	Settings     Settings        // aggregator: for all its sections, if they do not say otherwise
 
 	Build *Build // how to write its files; set for FromTopology only
 }
@@ -65,6 +70,36 @@ func (n *Node) IsBalancer() bool { return len(n.Peers) > 0 || len(n.Tables) > 0 
 
 // IsAggregator tells whether the node sums.
 func (n *Node) IsAggregator() bool { return len(n.Aggregations) > 0 }
+
+// Settings is what an aggregator's global or aggregations section says of how it works. What is not stated has a zero span.
+type Settings struct {
+	LearnTimeout Timing
+	Hold         Timing
+	Pace         Timing
+	GiveBack     Switch
+	StrictNames  Switch
+	Source       Address // of the global section: where outgoing connections come from
+	Leases       []Lease
+}
+
+// Timing is a duration that was written, in whole milliseconds.
+type Timing struct {
+	Value time.Duration
+	Span  diag.Span
+}
+
+// Switch is "on" or "off", or a word that stands for "on" by being there.
+type Switch struct {
+	On   bool
+	Span diag.Span
+}
+
+// Lease is a "lease TABLE TIME" line.
+type Lease struct {
+	Table  Text
+	Period Timing
+	Span   diag.Span
+}
 
 // StatsSocket is a "stats socket" line of an aggregator's global section.
 type StatsSocket struct {
@@ -113,6 +148,7 @@ type Aggregations struct {
 	Rules    []*Rule // from … to …
 	Forwards []Text  // suffixes of tables that come from above and go to the nodes
 	Height   int     // levels above the nodes: 1 sums nodes. 0 when unknown
+	Settings Settings
 }
 
 // Rule is one "from … to …" line.
@@ -120,7 +156,9 @@ type Rule struct {
 	From Text // suffix of the source tables; Value "" with Any
 	Any  bool // "from any"
 	To   Text // suffix of the destination tables
-	Span diag.Span
+	// UpOnly keeps the destination tables from the nodes: they are sent up only.
+	UpOnly bool
+	Span   diag.Span
 }
 
 // Peer is a line about one peer, in a peers or in an aggregations section.
@@ -131,6 +169,7 @@ type Peer struct {
 	Role      diag.Span // of the word local, up or down; zero when unmarked
 	Group     int       // 0: none
 	TLS       bool
+	Replica   bool      // an aggregator that sums the same nodes
 	Span      diag.Span // the whole statement, or what in the topology made it
 }
 
@@ -175,6 +214,9 @@ type Shape struct {
 	Expire     diag.Span // zero span: no expire
 	Store      diag.Span
 	Columns    map[sticktable.DataType]diag.Span // of each item of the store list
+
+	// What an environment variable hides, or what could not be read: nothing is known of it, so it is never compared.
+	KeyUnknown, SizeUnknown, ExpireUnknown, StoreUnknown bool
 }
 
 // Address is a host and a port as written. It is compared by Matches, never by text.

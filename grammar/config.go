@@ -73,8 +73,8 @@ type From struct {
 // Forward is a "forward SUFFIX" line of an aggregations section.
 type Forward struct{ Suffix Scalar }
 
-// Setting is a directive of an aggregator that has no type of its own here: source, cpu-map, trash-batch, hash-table,
-// dynamic-peers, strict-names, hold, pace, give-back, lease, learn-timeout.
+// Setting is a directive that has no type of its own here. Of an aggregator: source, cpu-map, trash-batch, hash-table, dynamic-peers,
+// strict-names, hold, pace, give-back, lease, learn-timeout. Of a peers section: default-server, default-bind.
 type Setting struct {
 	Keyword Scalar
 	Args    []Scalar
@@ -82,14 +82,16 @@ type Setting struct {
 
 // Table is a "table NAME …" line of a peers section, or a "stick-table …" line of a proxy.
 type Table struct {
-	Name    Scalar // zero for stick-table: the proxy's name counts
-	Type    Scalar
-	Len     Scalar
-	Size    Scalar
-	Expire  Scalar
-	Store   []StoreItem
-	Peers   Scalar   // of stick-table
-	Options []Scalar // nopurge, srvkey, write-to, recv-only, brates-factor and their values
+	Name   Scalar // zero for stick-table: the proxy's name counts
+	Type   Scalar
+	Len    Scalar
+	Size   Scalar
+	Expire Scalar
+	Store  []StoreItem
+	// StoreUnknown is set when a store list could not be read, or holds an environment variable.
+	StoreUnknown bool
+	Peers        Scalar   // of stick-table
+	Options      []Scalar // nopurge, srvkey, write-to, recv-only, brates-factor and their values
 }
 
 // StoreItem is one item of a store list: "gpc_rate(3,10s)".

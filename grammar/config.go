@@ -26,6 +26,7 @@ type Line struct {
 	Words       []Scalar  // empty for blank lines and pure comments
 	Comment     Scalar    // with its "#"; zero when there is none
 	Conditional bool      // between .if and .endif
+	Broken      bool      // HAProxy cannot split it into words: Words may lack some
 	Statement   Statement // what the line says, nil when it is not ours to understand or is wrong
 }
 

@@ -74,7 +74,7 @@ func (s *splitter) word() {
 		c := s.text[s.pos]
 		switch {
 		case c == 0:
-			s.bad = Findingf(CodeLine, s.span(s.pos, s.pos+1), "a NUL byte stands in the line; HAProxy stops reading the file there")
+			s.bad = nulByte(s.span(s.pos, s.pos+1))
 		case c == '\r':
 			s.carriageReturn()
 			return
@@ -159,6 +159,7 @@ func (s *splitter) carriageReturn() {
 	s.finish(s.pos)
 	if rest := s.text[s.pos:s.end]; strings.TrimSpace(rest) != "" {
 		s.bad = Findingf(CodeLine, s.span(s.pos, s.end), "a carriage return stands in the line; HAProxy ignores what follows it, %s", quote(strings.TrimSpace(rest)))
+		s.bad.Severity = diag.Warning
 	}
 	s.pos = s.end
 }

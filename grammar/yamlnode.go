@@ -1,0 +1,291 @@
+package grammar
+
+import (
+	"fmt"
+
+	"gopkg.in/yaml.v3"
+
+	"stktc/grammar/diag"
+)
+
+// yamlReader walks the nodes of a document by hand: the library's decoding knows no columns, and stops at the first mistake of a mapping.
+// Aliases and merge keys are resolved here, so that every value keeps the place where it was written.
+type yamlReader struct {
+	*yamlText
+	findings diag.List
+	blamed   map[blame]bool
+}
+
+// blame is a finding's identity within a file: what an alias repeats is reported once.
+type blame struct {
+	code diag.Code
+	at   diag.Span
+}
+
+func newYAMLReader(file string, text []byte) *yamlReader {
+	return &yamlReader{yamlText: newYAMLText(file, text), blamed: map[blame]bool{}}
+}
+
+func (r *yamlReader) add(f *diag.Finding) {
+	b := blame{f.Code, f.Primary.Span}
+	if !r.blamed[b] {
+		r.blamed[b] = true
+		r.findings.Add(*f)
+	}
+}
+
+func (r *yamlReader) errorf(code diag.Code, at diag.Span, format string, args ...any) {
+	r.add(Findingf(code, at, format, args...))
+}
+
+// at is the place to blame for a node: a scalar's own, else its first bracket, dash or key.
+func (r *yamlReader) at(n *yaml.Node) diag.Span {
+	if n.Kind == yaml.ScalarNode {
+		return r.scalar(n).Span
+	}
+	start := r.offset(n)
+	if n.Kind != yaml.AliasNode {
+		start = r.content(start)
+	}
+	if n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle == 0 && len(n.Content) > 0 {
+		return r.at(n.Content[0])
+	}
+	end := start + 1
+	if n.Kind == yaml.AliasNode {
+		end = start + len("*") + len(n.Value)
+	}
+	return r.span(start, min(end, len(r.text)))
+}
+
+// resolve follows an alias to what it stands for. That it ends was made sure of by checkAnchors.
+func resolve(n *yaml.Node) *yaml.Node {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+// describe names what a node is, for messages.
+func describe(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case isNull(n):
+		return "nothing"
+	}
+	return "one value"
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
+
+// coreTags are the tags that say no more than what the schema says.
+var coreTags = map[string]bool{
+	"!!str": true, "!!int": true, "!!float": true, "!!bool": true, "!!null": true, "!!map": true, "!!seq": true, "!!merge": true, "!!timestamp": true,
+}
+
+// is tells whether a node is of a kind, and reports it if not; what says who wants it, "`size` takes one value".
+func (r *yamlReader) is(n *yaml.Node, kind yaml.Kind, what string) bool {
+	if n.Style&yaml.TaggedStyle != 0 && !coreTags[n.Tag] {
+		r.errorf(CodeValue, r.at(n), "tag `%s` is not accepted in a topology file", n.Tag)
+		return false
+	}
+	if n.Kind != kind || isNull(n) {
+		r.errorf(CodeValue, r.at(n), "%s, found %s", what, describe(n))
+		return false
+	}
+	return true
+}
+
+// entry is one key of a mapping and its value.
+type entry struct {
+	key   Scalar
+	value *yaml.Node
+}
+
+// entries lists a mapping in the order of the text, with what merge keys bring in behind it. Of a key that stands twice the first counts.
+func (r *yamlReader) entries(n *yaml.Node) []entry {
+	var own []entry
+	var merged []*yaml.Node
+	seen := map[string]diag.Span{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := resolve(n.Content[i]), n.Content[i+1]
+		if !r.is(k, yaml.ScalarNode, "a key is one word") {
+			continue
+		}
+		key := r.scalar(k)
+		if first, twice := seen[key.Value]; twice {
+			f := Findingf(CodeDuplicateKey, key.Span, "key `%s` stands twice", key.Value)
+			f.Related = []diag.Note{{Span: first, Label: "first here"}}
+			r.add(f)
+			continue
+		}
+		seen[key.Value] = key.Span
+		if k.Tag == "!!merge" {
+			merged = append(merged, v)
+			continue
+		}
+		own = append(own, entry{key, resolve(v)})
+	}
+	for _, m := range merged {
+		for _, e := range r.merge(m) {
+			if _, known := seen[e.key.Value]; !known {
+				seen[e.key.Value] = e.key.Span
+				own = append(own, e)
+			}
+		}
+	}
+	return own
+}
+
+// merge gives what "<<: VALUE" brings in: a mapping's keys, or those of several in a list, of which the first counts.
+func (r *yamlReader) merge(n *yaml.Node) []entry {
+	n = resolve(n)
+	if n.Kind != yaml.SequenceNode {
+		if !r.is(n, yaml.MappingNode, "`<<` takes a mapping, or a list of them") {
+			return nil
+		}
+		return r.entries(n)
+	}
+	var all []entry
+	for _, c := range n.Content {
+		if c = resolve(c); r.is(c, yaml.MappingNode, "`<<` takes a mapping, or a list of them") {
+			all = append(all, r.entries(c)...)
+		}
+	}
+	return all
+}
+
+// field is one key that a mapping may have.
+type field struct {
+	key    string
+	read   func(key Scalar, value *yaml.Node) // nil: the value is not looked at
+	needed bool
+	later  bool // of the schema, but not carried out by this version
+}
+
+// fields reads a mapping by its schema. Owner says whose keys these are, "aggregator `aggr1`", and at is where to report what is missing.
+func (r *yamlReader) fields(n *yaml.Node, owner string, at diag.Span, schema []field) {
+	if !r.is(n, yaml.MappingNode, owner+" takes a mapping") {
+		return
+	}
+	seen := map[string]bool{}
+	for _, e := range r.entries(n) {
+		f := findField(schema, e.key.Value)
+		if f == nil {
+			seen[r.unknownKey(e.key, owner, schema)] = true
+			continue
+		}
+		seen[f.key] = true
+		if f.later {
+			r.errorf(CodeLater, e.key.Span, "`%s` is part of the schema but this version of stktc does not carry it out yet", f.key)
+		}
+		if f.read != nil {
+			f.read(e.key, e.value)
+		}
+	}
+	for _, f := range schema {
+		if f.needed && !seen[f.key] {
+			r.errorf(CodeMissingKey, at, "%s has no `%s`", owner, f.key)
+		}
+	}
+}
+
+func findField(schema []field, key string) *field {
+	for i := range schema {
+		if schema[i].key == key {
+			return &schema[i]
+		}
+	}
+	return nil
+}
+
+// unknownKey reports a key and gives the one that was likely meant, so that it is not reported as missing too.
+func (r *yamlReader) unknownKey(key Scalar, owner string, schema []field) (meant string) {
+	var all, accepted []string
+	for _, f := range schema {
+		all = append(all, f.key)
+		if !f.later {
+			accepted = append(accepted, f.key)
+		}
+	}
+	hint := ""
+	f := Findingf(CodeUnknownKey, key.Span, "")
+	meant, ok := Suggest(key.Value, all)
+	if ok {
+		hint = fmt.Sprintf(" did you mean `%s`?", meant)
+		f.Fixes = []diag.Fix{{Title: fmt.Sprintf("write `%s`", meant), Edits: []diag.Edit{{Span: key.Span, NewText: meant}}}}
+	}
+	f.Summary = fmt.Sprintf("%s has no key `%s`;%s accepted are %s", owner, key.Value, hint, List(accepted))
+	r.add(f)
+	return meant
+}
+
+// one reads one value.
+func (r *yamlReader) one(dst *Scalar) func(Scalar, *yaml.Node) {
+	return func(key Scalar, v *yaml.Node) {
+		if r.is(v, yaml.ScalarNode, fmt.Sprintf("`%s` takes one value", key.Value)) {
+			*dst = r.scalar(v)
+		}
+	}
+}
+
+// list reads a list of values; one alone stands for a list of one.
+func (r *yamlReader) list(dst *[]Scalar) func(Scalar, *yaml.Node) {
+	return func(key Scalar, v *yaml.Node) {
+		*dst = nil
+		if v.Kind == yaml.ScalarNode && !isNull(v) {
+			v = &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{v}}
+		}
+		if !r.is(v, yaml.SequenceNode, fmt.Sprintf("`%s` takes a list", key.Value)) {
+			return
+		}
+		if len(v.Content) == 0 {
+			r.errorf(CodeValue, key.Span, "`%s` is an empty list", key.Value)
+		}
+		for _, c := range v.Content {
+			if c = resolve(c); r.is(c, yaml.ScalarNode, fmt.Sprintf("`%s` takes a list of single values", key.Value)) {
+				*dst = append(*dst, r.scalar(c))
+			}
+		}
+	}
+}
+
+// Pair is a key and its value in a mapping whose keys are the user's own.
+type Pair struct{ Key, Value Scalar }
+
+// pairs reads a mapping of single values.
+func (r *yamlReader) pairs(dst *[]Pair) func(Scalar, *yaml.Node) {
+	return func(key Scalar, v *yaml.Node) {
+		*dst = nil
+		if !r.is(v, yaml.MappingNode, fmt.Sprintf("`%s` takes a mapping", key.Value)) {
+			return
+		}
+		if len(v.Content) == 0 {
+			r.errorf(CodeValue, key.Span, "`%s` is an empty mapping", key.Value)
+		}
+		for _, e := range r.entries(v) {
+			p := Pair{Key: e.key}
+			r.one(&p.Value)(e.key, e.value)
+			*dst = append(*dst, p)
+		}
+	}
+}
+
+// oneOf reads one of a few words.
+func (r *yamlReader) oneOf(dst *Scalar, words ...string) func(Scalar, *yaml.Node) {
+	return func(key Scalar, v *yaml.Node) {
+		var s Scalar
+		r.one(&s)(key, v)
+		for _, w := range words {
+			if s.Value == w {
+				*dst = s
+				return
+			}
+		}
+		if !s.IsZero() {
+			r.errorf(CodeValue, s.Span, "`%s` is `%s`; %s", key.Value, s.Value, Accepted(s.Value, words))
+		}
+	}
+}

@@ -5,7 +5,7 @@ import "math"
 // Forever as a life in an update means that the entry does not expire.
 const Forever uint32 = math.MaxUint32
 
-// Batch collects updates of one source, so that each shard is locked once for many. Its zero value is empty; it is used again after Apply.
+// Batch collects updates of one source, so that each shard is locked once for many. Its zero value is empty.
 type Batch struct {
 	keys   []byte
 	ends   []int // of each key in keys
@@ -35,7 +35,8 @@ func (b *Batch) key(i int) []byte {
 	return b.keys[start:b.ends[i]]
 }
 
-func (b *Batch) reset() {
+// Reset empties the batch; it keeps its memory.
+func (b *Batch) Reset() {
 	b.keys, b.ends, b.lives, b.values = b.keys[:0], b.ends[:0], b.lives[:0], b.values[:0]
 }
 
@@ -55,7 +56,7 @@ func (b *Batch) plan(t *Table) {
 	}
 }
 
-// Apply makes the updates the source's contributions, as of now, and empties the batch. Each is the newest absolute value of its key.
+// Apply makes the updates the source's contributions, as of now. Each is the newest absolute value of its key.
 func (src *Source) Apply(b *Batch, now uint32) {
 	n := b.Len()
 	if n == 0 {
@@ -78,7 +79,6 @@ func (src *Source) Apply(b *Batch, now uint32) {
 		s.unlock()
 	}
 	t.updates.Add(uint64(n))
-	b.reset()
 }
 
 func (s *shard) apply(src *Source, moves []move, hash uint64, key []byte, life uint32, values []uint64, now uint32) {

@@ -22,6 +22,7 @@ type Cursor struct {
 	wake   func()
 	dirty  atomic.Uint64 // shards that hold something, a bit each
 	shards [numShards]place
+	walks  atomic.Int32 // shards whose rows are being walked
 }
 
 // place is a cursor's place in one shard. It is guarded by the shard's lock.
@@ -78,6 +79,9 @@ func (c *Cursor) rewindLocked() {
 // walk begins a walk over the shard's rows. What changes meanwhile is found in the log behind it, so its mark moves to the head.
 func (c *Cursor) walk(s *shard, since uint64) {
 	s.log.mark = s.log.head
+	if !c.shards[s.number].walking {
+		c.walks.Add(1)
+	}
 	c.shards[s.number] = place{pos: s.log.head, since: since, walking: true}
 }
 
@@ -95,6 +99,9 @@ func (c *Cursor) notifyAll() {
 
 // Pending tells whether Collect may have something.
 func (c *Cursor) Pending() bool { return c.dirty.Load() != 0 }
+
+// Walking tells whether the receiver has not had every row yet since it began, was rewound or fell behind.
+func (c *Cursor) Walking() bool { return c.walks.Load() > 0 }
 
 // Collect gives the sums that the receiver has not had since they changed, as of now, until emit refuses one. It tells whether it gave all there were. version is
 // the definition's that emit encodes for: with another one nothing is given but ErrRedefined.
@@ -125,8 +132,11 @@ func (s *shard) collect(at *place, c *Cursor, now uint32, emit Emit) bool {
 	if !at.walking && at.pos < s.log.base {
 		c.walk(s, at.pos)
 	}
-	if at.walking && !s.collectWalk(at, now, emit) {
-		return false
+	if at.walking {
+		if !s.collectWalk(at, now, emit) {
+			return false
+		}
+		c.walks.Add(-1)
 	}
 	defer func() { s.log.mark = max(s.log.mark, at.pos) }()
 	for ; at.pos < s.log.head; at.pos++ {

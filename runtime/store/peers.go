@@ -38,29 +38,6 @@ func (s *shard) setConnected(number uint16, connected bool) {
 	})
 }
 
-// Holds tells whether the table has anything of the peer's.
-func (t *Table) Holds(name string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	number, p := t.knownPeer(name)
-	if p == nil || !p.defined {
-		return false
-	}
-	for i := range t.shards {
-		if t.shards[i].holds(number) {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *shard) holds(number uint16) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, none := s.eachRow(0, func(_ ref, row []uint32) bool { return findContribution(s, row, number) < 0 })
-	return !none
-}
-
 // LastDefinition is the definition that the peer sent last; its Key is invalid if it sent none.
 func (t *Table) LastDefinition(name string) sticktable.Definition {
 	t.mu.Lock()

@@ -1,0 +1,139 @@
+package runtime
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"stktc/runtime/peers"
+)
+
+// Times of dialling. HAProxy dials again 5 s after its last dial or sign of life, or 50 to 2049 ms after a session that it ended itself.
+const (
+	dialTimeout    = 3 * time.Second // of a dial, and of the wait for the answer to a hello
+	largerNameWait = time.Second     // between aggregators: how long the larger name leaves the dialling to the smaller
+	redialLeast    = 500 * time.Millisecond
+	redialSpread   = 1500 * time.Millisecond
+	redialMost     = 5 * time.Second
+)
+
+// dialLoop keeps the peer connected until ctx ends. One of the two addresses may be wrong or one-way, so both ends dial; whoever comes first leaves the other nothing to do.
+func (l *link) dialLoop(ctx context.Context) {
+	var wait time.Duration
+	if !l.isNode() && l.local > l.name {
+		wait = largerNameWait
+	}
+	failures := 0
+	for sleep(ctx, wait) {
+		if l.connected() {
+			failures = 0
+			select {
+			case <-l.lost:
+			case <-ctx.Done():
+			}
+			wait = jitter()
+			continue
+		}
+		if l.dial(ctx) {
+			failures = 0
+			wait = 0
+			continue
+		}
+		failures++
+		wait = min(time.Duration(failures)*time.Second/2+jitter(), redialMost)
+	}
+}
+
+func jitter() time.Duration { return redialLeast + rand.N(redialSpread) }
+
+// sleep waits, and tells whether ctx still goes on.
+func sleep(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// dial tries once to reach the peer, and tells whether a session came of it.
+func (l *link) dial(ctx context.Context) bool {
+	l.setDialling(true)
+	defer l.setDialling(false)
+	conn, err := l.a.opt.Dial(ctx, network(l.address), l.address)
+	if err != nil {
+		l.dialled(peers.StatusConnecting, err)
+		return false
+	}
+	unread, status, err := l.greet(ctx, conn)
+	if err != nil || status != peers.StatusSuccess {
+		conn.Close()
+		l.dialled(status, err)
+		return false
+	}
+	l.adopt(conn, unread, false, 0)
+	return true
+}
+
+// greet says hello and reads the answer.
+func (l *link) greet(ctx context.Context, conn net.Conn) (unread []byte, status peers.Status, err error) {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	conn.SetDeadline(time.Now().Add(dialTimeout))
+	hello := peers.Hello{Called: l.name, Caller: l.local, PID: os.Getpid()}
+	if _, err := conn.Write(peers.AppendHello(nil, hello)); err != nil {
+		return nil, peers.StatusConnected, err
+	}
+	r := bufio.NewReader(conn)
+	if status, err = peers.ReadStatus(r); err != nil {
+		return nil, peers.StatusConnected, fmt.Errorf("no answer to the hello: %w", err)
+	}
+	unread, err = r.Peek(r.Buffered())
+	conn.SetDeadline(time.Time{})
+	return unread, status, err
+}
+
+func (l *link) setDialling(on bool) {
+	l.mu.Lock()
+	l.dialling = on
+	l.mu.Unlock()
+}
+
+// dialled notes a dial that failed, and says so when it is news.
+func (l *link) dialled(status peers.Status, err error) {
+	if err == nil {
+		err = fmt.Errorf("peer answered %d: %s", status, status.Explain())
+	}
+	l.mu.Lock()
+	news := l.lastErr == nil || l.lastErr.Error() != err.Error()
+	connected := l.sess != nil
+	l.lastErr, l.status = err, status
+	l.refused = errors.Is(err, syscall.ECONNREFUSED)
+	l.mu.Unlock()
+	if connected {
+		return
+	}
+	if news {
+		l.log.Warn("peer not reached", "address", l.address, "err", err)
+	}
+	for _, m := range l.members {
+		m.section.review()
+	}
+}
+
+// network tells whether an address is a UNIX socket's.
+func network(address string) string {
+	if strings.HasPrefix(address, "/") {
+		return "unix"
+	}
+	return "tcp"
+}

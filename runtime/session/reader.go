@@ -1,0 +1,277 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"stktc/runtime/peers"
+	"stktc/runtime/store"
+)
+
+const (
+	readSize   = 64 << 10
+	batchLimit = 512 // updates applied under one round of locks: bounds the wait of others to some 0.1 ms
+)
+
+// reader is the session's decoding state.
+type reader struct {
+	buf    []byte // holds bytes [start, end) of the stream
+	start  int
+	end    int
+	tables map[uint32]*remoteTable
+	cur    *remoteTable // nil: updates are of no known table
+	update peers.Update
+	batch  store.Batch
+}
+
+// remoteTable is a table as the peer defined it in this session.
+type remoteTable struct {
+	def     peers.TableDefinition
+	layout  *peers.Layout
+	sources []*store.Source
+	lastID  uint32
+}
+
+func (r *reader) init(unread []byte) {
+	r.buf = make([]byte, max(readSize, len(unread)))
+	r.end = copy(r.buf, unread)
+	r.tables = map[uint32]*remoteTable{}
+}
+
+// readLoop reads and handles messages until something ends it.
+func (s *Session) readLoop() error {
+	for {
+		if err := s.handleBuffered(); err != nil {
+			return err
+		}
+		if err := s.fill(); err != nil {
+			return err
+		}
+	}
+}
+
+// fill reads what is there, at least a byte.
+func (s *Session) fill() error {
+	r := &s.read
+	if r.start > 0 {
+		r.end = copy(r.buf, r.buf[r.start:r.end])
+		r.start = 0
+	}
+	if r.end == len(r.buf) {
+		r.buf = append(r.buf, make([]byte, len(r.buf))...) // twice at most: no frame is longer than 64 KiB
+	}
+	s.conn.SetReadDeadline(time.Now().Add(silenceLimit))
+	n, err := s.conn.Read(r.buf[r.end:])
+	r.end += n
+	s.stats.BytesIn.Add(uint64(n))
+	switch {
+	case n > 0:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return ErrSilent
+	case errors.Is(err, io.EOF):
+		return errors.New("peer closed the connection")
+	}
+	return err
+}
+
+// handleBuffered handles the whole messages in the buffer.
+func (s *Session) handleBuffered() error {
+	r := &s.read
+	for r.start < r.end {
+		f, n, err := peers.ParseFrame(r.buf[r.start:r.end], peers.MaxFrame)
+		if err == nil && n == 0 {
+			break
+		}
+		if err == nil {
+			err = s.handle(f)
+		}
+		if err != nil {
+			s.flush()
+			s.reject(err)
+			return err
+		}
+		r.start += n
+	}
+	s.flush()
+	return nil
+}
+
+// reject tells the peer that its message was malformed; the session ends. The message is lost if the peer does not read: it changes nothing in HAProxy but for its logs.
+func (s *Session) reject(err error) {
+	answer := peers.ProtocolError
+	switch {
+	case errors.Is(err, ErrRemote):
+		return
+	case errors.Is(err, peers.ErrTooLong):
+		answer = peers.SizeLimitError
+	}
+	s.conn.SetWriteDeadline(time.Now().Add(time.Second))
+	s.conn.Write(peers.AppendError(nil, answer))
+}
+
+func (s *Session) handle(f peers.Frame) error {
+	switch f.Class {
+	case peers.Control:
+		s.flush()
+		s.handleControl(f.Type)
+	case peers.Error:
+		return fmt.Errorf("%w: %s", ErrRemote, f)
+	case peers.StickTable:
+		return s.handleTable(f)
+	}
+	return nil
+}
+
+func (s *Session) handleControl(t peers.Type) {
+	switch t {
+	case peers.ResyncRequest:
+		s.owner.ResyncRequested()
+	case peers.ResyncFinished, peers.ResyncPartial:
+		s.control(peers.ResyncConfirm) // at once: until then HAProxy withholds its updates
+		s.owner.LessonEnded(t == peers.ResyncFinished)
+	case peers.ResyncConfirm:
+		s.owner.Confirmed()
+	case peers.Heartbeat:
+		s.stats.HeartbeatsIn.Add(1)
+	}
+}
+
+func (s *Session) handleTable(f peers.Frame) error {
+	switch f.Type {
+	case peers.UpdateEntry, peers.IncUpdate, peers.UpdateTimed, peers.IncUpdateTimed:
+		return s.handleUpdate(f)
+	case peers.DefineTable:
+		return s.handleDefinition(f.Body)
+	case peers.SwitchTable:
+		id, err := peers.ParseSwitch(f.Body)
+		if err != nil {
+			return s.fail(f.String(), err)
+		}
+		s.flush()
+		s.read.cur = s.read.tables[id]
+	case peers.AckUpdate:
+		id, last, err := peers.ParseAck(f.Body)
+		if err != nil {
+			return s.fail(f.String(), err)
+		}
+		s.acknowledged(id, last)
+	}
+	return nil
+}
+
+// maxRemoteTables bounds the memory that definitions may take: HAProxy numbers its tables from 1, and no configuration has as many.
+const maxRemoteTables = 4096
+
+func (s *Session) handleDefinition(body []byte) error {
+	r := &s.read
+	s.flush()
+	r.cur = nil
+	def, err := peers.ParseTableDefinition(body)
+	if errors.Is(err, peers.ErrRefused) {
+		delete(r.tables, def.ID)
+		s.log.Warn("table refused", "table", def.Name, "err", err)
+		return nil
+	}
+	if err != nil {
+		return s.fail("table definition", err)
+	}
+	old := r.tables[def.ID]
+	if old == nil && len(r.tables) == maxRemoteTables {
+		return s.fail("table definition", fmt.Errorf("more than %d tables", maxRemoteTables))
+	}
+	if old != nil && old.def.Name == def.Name && old.same(&def) {
+		r.cur = old // HAProxy defines a table again at every change of table
+		return nil
+	}
+	r.cur = &remoteTable{def: def, layout: peers.NewLayout(&def), sources: s.owner.Define(&def)}
+	if old != nil {
+		r.cur.lastID = old.lastID
+	}
+	r.tables[def.ID] = r.cur
+	return nil
+}
+
+func (t *remoteTable) same(def *peers.TableDefinition) bool {
+	if t.def.Key != def.Key || t.def.KeyLen != def.KeyLen || t.def.Expire != def.Expire || len(t.def.Columns) != len(def.Columns) {
+		return false
+	}
+	for i := range def.Columns {
+		if t.def.Columns[i] != def.Columns[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Session) handleUpdate(f peers.Frame) error {
+	r := &s.read
+	s.stats.UpdatesIn.Add(1)
+	if r.cur == nil || len(r.cur.sources) == 0 {
+		s.stats.Ignored.Add(1)
+		return nil
+	}
+	u := &r.update
+	if err := r.cur.layout.ParseUpdate(f.Type, f.Body, u); err != nil {
+		return s.fail("update of table "+r.cur.def.Name, err)
+	}
+	if u.Explicit {
+		r.cur.lastID = u.ID
+	} else {
+		r.cur.lastID++
+	}
+	r.batch.Add(u.Key, r.cur.life(u), u.Values)
+	if r.batch.Len() == batchLimit {
+		s.flush()
+	}
+	return nil
+}
+
+// life is how long the entry lives, in ms: as the peer says, else as long as the table's entries do. A table without expire sends 0
+// for no end, and one with it sends 0 for an entry that is over.
+func (t *remoteTable) life(u *peers.Update) uint32 {
+	switch {
+	case u.Timed && (u.Expire != 0 || t.def.Expire != 0):
+		return u.Expire
+	case t.def.Expire == 0:
+		return store.Forever
+	}
+	return uint32(min(t.def.Expire/time.Millisecond, 1<<31-1))
+}
+
+// flush applies what was read of the current table, and leaves an acknowledgement for the writer.
+func (s *Session) flush() {
+	r := &s.read
+	if r.batch.Len() == 0 {
+		return
+	}
+	now := s.clock()
+	for _, src := range r.cur.sources {
+		src.Apply(&r.batch, now)
+	}
+	r.batch.Reset()
+	s.mu.Lock()
+	first := len(s.acks) == 0
+	s.acks[r.cur.def.ID] = r.cur.lastID
+	if first {
+		s.ackSince = time.Now()
+	}
+	s.mu.Unlock()
+	if first {
+		s.Wake()
+	}
+}
+
+// acknowledged notes an ack. It is advice and never trusted: HAProxy 3.3 and later acknowledges some ids with their bytes swapped.
+func (s *Session) acknowledged(id, last uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, out := range s.outputs {
+		if out.def.ID == id {
+			out.acked.Store(last)
+		}
+	}
+}

@@ -1,0 +1,342 @@
+package session
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"stktc/runtime/peers"
+	"stktc/runtime/store"
+)
+
+// writeSize is how much is encoded before it is written: as much as HAProxy reads at once (tune.bufsize).
+const writeSize = 16 << 10
+
+// maxUpdate is room for one update with its table's definition; an update that is longer than that does not exist (100 elements of each array, 15 bytes each).
+const maxUpdate = 4 << 10
+
+// output is a table that the peer is sent.
+type output struct {
+	cursor  *store.Cursor
+	ready   func() bool
+	def     peers.TableDefinition // its ID and Name are fixed, the rest follows version
+	version uint64
+	layout  *peers.Layout
+
+	pushed, acked atomic.Uint32
+	first         atomic.Int64 // when the first update was sent, Unix ns
+}
+
+func (out *output) unaccepted() bool {
+	first := out.first.Load()
+	return first != 0 && out.acked.Load() == 0 && time.Since(time.Unix(0, first)) > unacceptedAfter
+}
+
+// lesson is what the peer is taught before the end of the lesson is said.
+type lesson struct {
+	own      []*ownWalk
+	finished func() bool
+	done     func(givenBack bool)
+	until    time.Time
+}
+
+// ownWalk gives a peer back what it had in one table.
+type ownWalk struct {
+	Own
+	id     uint32
+	from   uint64
+	def    peers.TableDefinition
+	layout *peers.Layout
+}
+
+func newOwnWalk(o Own, id uint32) *ownWalk {
+	def := peers.TableDefinition{ID: id, Name: o.Name, Definition: store.GiveBack(o.Table.LastDefinition(o.Peer))}
+	return &ownWalk{Own: o, id: id, def: def, layout: peers.NewLayout(&def)}
+}
+
+// writer is the writing goroutine's state.
+type writer struct {
+	s        *Session
+	buf      []byte
+	current  uint32    // table that the peer takes updates for, 0: none
+	nextBeat time.Time // when the next heartbeat is due
+	beats    int
+	turn     int // output to begin with, so that none starves
+}
+
+// writeLoop sends what there is to send until ctx ends or writing fails.
+func (s *Session) writeLoop(ctx context.Context) error {
+	w := &writer{s: s, buf: make([]byte, 0, writeSize+maxUpdate), nextBeat: time.Now()}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		more := w.encode()
+		if err := w.write(); err != nil {
+			return err
+		}
+		if more {
+			continue
+		}
+		if s.drained() {
+			return ErrDrained
+		}
+		timer.Reset(time.Until(w.due()))
+		select {
+		case <-s.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (w *writer) write() error {
+	if len(w.buf) == 0 {
+		return nil
+	}
+	w.s.conn.SetWriteDeadline(time.Now().Add(writeLimit))
+	n, err := w.s.conn.Write(w.buf)
+	w.s.stats.BytesOut.Add(uint64(n))
+	w.buf = w.buf[:0]
+	return err
+}
+
+func (s *Session) drained() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.draining && len(s.controls) == 0 && s.lesson == nil
+}
+
+// due is when the writer has something to do without being woken: the next heartbeat, or acknowledgements that have waited long enough.
+func (w *writer) due() time.Time {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	if ack := w.s.ackSince.Add(ackDelay); len(w.s.acks) > 0 && ack.Before(w.nextBeat) {
+		return ack
+	}
+	return w.nextBeat
+}
+
+// encode fills the buffer, and tells whether there is more.
+func (w *writer) encode() bool {
+	w.beat()
+	w.controls()
+	if !w.giveBack() {
+		return true
+	}
+	all := w.updates()
+	if w.endLesson() || w.announcement(all) {
+		return true
+	}
+	w.acks()
+	return !all
+}
+
+// beat appends a heartbeat when one is due, also while updates go out: HAProxy 2.6 takes nothing else for a sign of life.
+func (w *writer) beat() {
+	now := time.Now()
+	if now.Before(w.nextBeat) {
+		return
+	}
+	w.nextBeat = now.Add(heartbeatEvery)
+	if w.beats == 0 {
+		w.nextBeat = now.Add(earlyHeartbeat)
+	}
+	w.beats++
+	w.buf = peers.AppendControl(w.buf, peers.Heartbeat)
+	w.s.stats.HeartbeatsOut.Add(1)
+}
+
+// controls appends what was said to be said, acknowledgements before a request: HAProxy ignores acks while it teaches.
+func (w *writer) controls() {
+	s := w.s
+	s.mu.Lock()
+	controls := s.controls
+	s.controls = nil
+	s.mu.Unlock()
+	for _, t := range controls {
+		if t == peers.ResyncRequest {
+			w.acksNow()
+		}
+		w.buf = peers.AppendControl(w.buf, t)
+	}
+}
+
+// acks appends the acknowledgements that have waited, or that can go with something else.
+func (w *writer) acks() {
+	w.s.mu.Lock()
+	due := len(w.buf) > 0 || time.Since(w.s.ackSince) >= ackDelay
+	w.s.mu.Unlock()
+	if due {
+		w.acksNow()
+	}
+}
+
+func (w *writer) acksNow() {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	for id, last := range w.s.acks {
+		w.buf = peers.AppendAck(w.buf, id, last)
+	}
+	clear(w.s.acks)
+}
+
+// full tells whether the buffer should be written first.
+func (w *writer) full() bool { return len(w.buf) >= writeSize }
+
+// giveBack appends what the peer gets back in a lesson, and tells whether that is through.
+func (w *writer) giveBack() bool {
+	s := w.s
+	s.mu.Lock()
+	l := s.lesson
+	s.mu.Unlock()
+	if l == nil {
+		return true
+	}
+	for len(l.own) > 0 && time.Now().Before(l.until) {
+		own := l.own[0]
+		from, all := own.Table.CollectOwn(own.Peer, own.from, s.clock(), func(id, life uint32, key []byte, values []uint64) bool {
+			return w.append(&own.def, own.layout, id, life, key, values)
+		})
+		own.from = from
+		if !all {
+			return false
+		}
+		l.own = l.own[1:]
+	}
+	return true
+}
+
+// append appends one update, with its table's definition where another table is current.
+func (w *writer) append(def *peers.TableDefinition, layout *peers.Layout, id, life uint32, key []byte, values []uint64) bool {
+	if w.full() {
+		return false
+	}
+	if w.current != def.ID {
+		w.buf = peers.AppendTableDefinition(w.buf, def)
+		w.current = def.ID
+	}
+	w.buf = layout.AppendUpdate(w.buf, id, life, key, values)
+	w.s.stats.UpdatesOut.Add(1)
+	return true
+}
+
+// updates appends the sums that the peer has not had, and tells whether those were all that may be sent now.
+func (w *writer) updates() bool {
+	outputs := w.s.sendable()
+	for i := range outputs {
+		out := outputs[(w.turn+i)%len(outputs)]
+		if !w.output(out) {
+			w.turn = (w.turn + i + 1) % len(outputs)
+			return false
+		}
+	}
+	return true
+}
+
+// sendable lists the outputs whose tables may be sent.
+func (s *Session) sendable() []*output {
+	s.mu.Lock()
+	all := s.outputs
+	s.mu.Unlock()
+	for i, out := range all {
+		if !out.ready() {
+			ready := append([]*output(nil), all[:i]...)
+			for _, out := range all[i+1:] {
+				if out.ready() {
+					ready = append(ready, out)
+				}
+			}
+			return ready
+		}
+	}
+	return all
+}
+
+// output appends one table's sums.
+func (w *writer) output(out *output) bool {
+	for out.cursor.Pending() {
+		if out.layout == nil && !w.refresh(out) {
+			return true
+		}
+		all, err := out.cursor.Collect(w.s.clock(), out.version, func(id, life uint32, key []byte, values []uint64) bool {
+			if !w.append(&out.def, out.layout, id, life, key, values) {
+				return false
+			}
+			out.pushed.Store(id)
+			return true
+		})
+		if err != nil { // redefined meanwhile
+			out.layout = nil
+			continue
+		}
+		if out.pushed.Load() != 0 && out.first.Load() == 0 {
+			out.first.Store(time.Now().UnixNano())
+		}
+		if !all {
+			return false
+		}
+	}
+	return true
+}
+
+// refresh takes over the table's definition; it tells whether the table has one.
+func (w *writer) refresh(out *output) bool {
+	def, version := out.cursor.Table().Definition()
+	if !def.Key.IsValid() {
+		return false
+	}
+	out.def.Definition, out.version = def, version
+	out.layout = peers.NewLayout(&out.def)
+	if w.current == out.def.ID {
+		w.current = 0
+	}
+	return true
+}
+
+// endLesson says that the lesson is over when every table was walked, or when it takes too long, and tells whether it did.
+func (w *writer) endLesson() bool {
+	s := w.s
+	s.mu.Lock()
+	l := s.lesson
+	s.mu.Unlock()
+	if l == nil {
+		return false
+	}
+	finished := l.finished()
+	for _, out := range s.sendable() {
+		if out.cursor.Walking() && out.layout != nil && time.Now().Before(l.until) {
+			return false
+		}
+		finished = finished && (!out.cursor.Walking() || out.layout == nil)
+	}
+	w.end(finished)
+	s.mu.Lock()
+	if s.lesson == l {
+		s.lesson = nil
+	}
+	s.mu.Unlock()
+	l.done(len(l.own) == 0)
+	return true
+}
+
+func (w *writer) end(finished bool) {
+	t := peers.ResyncPartial
+	if finished {
+		t = peers.ResyncFinished
+	}
+	w.buf = peers.AppendControl(w.buf, t)
+}
+
+// announcement says unasked what we are, when everything is sent, and tells whether it did.
+func (w *writer) announcement(all bool) bool {
+	s := w.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.announce == announceNothing || s.announce == announceFinished && !all {
+		return false
+	}
+	w.end(s.announce == announceFinished)
+	s.announce = announceNothing
+	return true
+}

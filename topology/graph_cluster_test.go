@@ -38,7 +38,7 @@ type clusterLine struct {
 
 func (l *clusterLine) text(word int) Text {
 	at := diag.Pos{Line: l.line, Column: word + 1}
-	return Text{l.words[word], diag.Span{File: "deployed", Start: at, End: at}}
+	return Text{Value: l.words[word], Span: diag.Span{File: "deployed", Start: at, End: at}}
 }
 
 func (l *clusterLine) read() {

@@ -7,7 +7,9 @@ import "stktc/grammar/diag"
 
 // Result is what a cluster compiles to, in the order of Cluster.Nodes.
 type Result struct {
-	Hosts []Host
+	Source  string // base name of the topology file: what generated files call their source
+	Hosts   []Host
+	Rollout []string // names of the hosts in the order in which their files should take effect
 }
 
 // Host is one node's files.
@@ -25,15 +27,17 @@ type File struct {
 	Insertions []Insertion
 }
 
-// Insertion is a run of lines that goes into the base before the byte at Offset. A file's insertions are in the order of their offsets.
+// Insertion is a run of lines that goes into the base before the byte at Offset, which is the start of a line or the end of
+// the base. A file's insertions are in the order of their offsets; those of one offset in the order of the slice.
 type Insertion struct {
 	Offset int
 	Lines  []Line
 }
 
-// Line is one generated line.
+// Line is one generated line; without words and comment it is blank.
 type Line struct {
-	Indent int // levels, of two spaces each
-	Words  []string
-	Origin diag.Span // the line of the topology that made it
+	Indent  int // levels, of two spaces each
+	Words   []string
+	Comment string    // without its "#"
+	Origin  diag.Span // the line of the topology that made it
 }

@@ -1,0 +1,74 @@
+package compile
+
+import "stktc/grammar/diag"
+
+// Findings about the bases that generated lines go into.
+const (
+	CodeOwnPeers      diag.Code = "STK030"
+	CodeOwnTable      diag.Code = "STK031"
+	CodeOwnPort       diag.Code = "STK032"
+	CodeLocalPeer     diag.Code = "STK033"
+	CodeConditional   diag.Code = "STK034"
+	CodeTableName     diag.Code = "STK035"
+	CodeUntracked     diag.Code = "STK036"
+	CodeReadsSource   diag.Code = "STK037"
+	CodeDisabledProxy diag.Code = "STK038"
+	CodeBaseNames     diag.Code = "STK039"
+)
+
+// Doc is a code's page.
+type Doc struct {
+	Code     diag.Code
+	Slug     string
+	Severity diag.Severity
+	Title    string // one line, lower case
+	Text     string // why it is a mistake, and what to do
+}
+
+// Docs lists the pages of this package's codes, in their order.
+func Docs() []Doc { return docs }
+
+var docs = []Doc{
+	{CodeOwnPeers, "base-defines-peers-section", diag.Error, "the base defines a peers section that the topology makes",
+		"Two peers sections of one name are fatal in HAProxy. The topology knows every peer of the section, so the base's own\n" +
+			"section goes; or give the topology's section another name (`peers` of the balancer)."},
+	{CodeOwnTable, "base-defines-table", diag.Error, "the base declares a stick table of the topology's",
+		"A table has one declaration. Where a proxy bears a table's name, its stick-table line is inserted: delete the base's own.\n" +
+			"A table line of that name in another peers section clashes with it too, in HAProxy by the order of the lines."},
+	{CodeOwnPort, "base-listens-on-peers-port", diag.Error, "the base listens on the port of a peers section that the topology makes",
+		"`haproxy -c` accepts two listeners on one port and the kernel shares the connections out between them: about half of the\n" +
+			"peers' hellos reach the wrong section, get 504 (unknown peer), and a HAProxy that got 504 does not dial again."},
+	{CodeLocalPeer, "localpeer-in-base", diag.Error, "the node's own name would not be the one that its peers know",
+		"HAProxy calls itself by -L, else by the last localpeer line before the first peers section, else by the host name, and drops a\n" +
+			"peers section that holds no peer of that name with no more than a warning. With `localpeer: emit` the line is ours alone, and\n" +
+			"the first global section must come before every peers section (2.6 ignores the line otherwise, 3.x refuses it)."},
+	{CodeConditional, "proxy-in-conditional", diag.Error, "the proxy that bears a table's name stands between .if and .endif",
+		"When the condition is false, the proxy is not there and neither would be its table. Move the proxy out of the condition, or give\n" +
+			"it another name: the table then becomes a backend of its own."},
+	{CodeTableName, "table-reference", diag.Error, "a rule of the base names a table in a way that HAProxy does not find",
+		"A table that is declared in a peers section (`declare: peers`) is called SECTION/NAME by rules, one that a proxy bears is\n" +
+			"called NAME. HAProxy refuses a rule with the other form: unable to find table. `track-sc` without `table` means the proxy's own table."},
+	{CodeUntracked, "table-not-tracked", diag.Warning, "nothing on a node counts into the table that is to be summed",
+		"The first table of each kind (`mytable.uncombined`) is what a node counts itself, by a `track-sc` or `stick` rule of its base.\n" +
+			"Without one it stays empty on that node, and the sums lack what the node sees."},
+	{CodeReadsSource, "rule-reads-source", diag.Warning, "rules read the node's own counts and never the sum",
+		"The node's own table holds only what this node saw. Decisions for the whole cluster read a summed table, as in\n" +
+			"`src,table_http_req_rate(mytable.aggr)` or `sc_http_req_rate(0,mytable.aggr)`."},
+	{CodeDisabledProxy, "disabled-proxy", diag.Warning, "the proxy that bears a table's name is disabled",
+		"HAProxy does not join the stick table of a disabled proxy to its peers section: it is there, and is never shared."},
+	{CodeBaseNames, "base-file-names", diag.Error, "the base files of a node cannot keep their names",
+		"Of several base files each keeps its own name in the node's directory, so the names must differ and must not be that of the\n" +
+			"aggregator's file. As HAProxy reads a directory in lexical order, a list in another order is a warning."},
+}
+
+// finding starts a finding with what its code's page says of it.
+func finding(code diag.Code, at diag.Span, label, summary string) diag.Finding {
+	f := diag.Finding{Code: code, Summary: summary, Primary: diag.Note{Span: at, Label: label}}
+	for i := range docs {
+		if docs[i].Code == code {
+			f.Slug, f.Severity = docs[i].Slug, docs[i].Severity
+			return f
+		}
+	}
+	panic("finding with undocumented code " + string(code))
+}

@@ -1,0 +1,88 @@
+package compile
+
+import (
+	"fmt"
+
+	"stktc/grammar"
+	"stktc/grammar/diag"
+	"stktc/topology"
+)
+
+// localPeer is where a node's localpeer line goes.
+type localPeer struct {
+	place  place // zero: nowhere
+	global bool  // the line needs a global section of its own
+}
+
+func placeLocalPeer(u *unit) {
+	for _, h := range u.hosts {
+		if b := h.balancer; b != nil {
+			u.localPeerInBase(b)
+			if b.node.Build.LocalPeer == topology.LocalPeerEmit {
+				u.emitLocalPeer(b)
+			}
+		}
+	}
+}
+
+// localPeerInBase judges the base's own localpeer lines: beside ours each is one too many, else it must say the node's name.
+func (u *unit) localPeerInBase(b *balancer) {
+	emit := b.node.Build.LocalPeer == topology.LocalPeerEmit
+	b.eachSection(func(_ *base, s *grammar.Section) {
+		for i := range s.Lines {
+			l := &s.Lines[i]
+			name := word(l, 1)
+			if s.Keyword.Value != "global" || !starts(l, "localpeer") || name.Unresolved || !emit && name.Value == b.node.Name.Value {
+				continue
+			}
+			u.findings.Add(localPeerFinding(b, name, emit))
+		}
+	})
+}
+
+func localPeerFinding(b *balancer, name grammar.Scalar, emit bool) diag.Finding {
+	n := b.node.Name
+	summary := fmt.Sprintf("base `%s` says localpeer `%s`, but the node is `%s`", name.Span.File, name.Value, n.Value)
+	if emit {
+		summary = fmt.Sprintf("base `%s` says localpeer `%s`, and the topology says `localpeer: emit`", name.Span.File, name.Value)
+	}
+	f := finding(CodeLocalPeer, name.Span, "the base's own name for the node", summary)
+	f.Related = []diag.Note{{Span: n.Span, Label: "the node's name"}}
+	f.Impact = fmt.Sprintf("HAProxy drops the peers section, which has no peer `%s`, and shares nothing", name.Value)
+	if emit {
+		f.Impact = "the last of several localpeer lines wins"
+	}
+	f.Nodes = []string{n.Value}
+	return f
+}
+
+// emitLocalPeer places the line first in the first global section that is always there; without one, in a section of its own
+// before everything else.
+func (u *unit) emitLocalPeer(b *balancer) {
+	if len(b.bases) == 0 {
+		return
+	}
+	b.local = localPeer{place{b.bases[0], b.bases[0].firstStatement()}, true}
+	var peers *grammar.Section
+	b.eachSection(func(file *base, s *grammar.Section) {
+		switch {
+		case !b.local.global: // found
+		case s.Keyword.Value == "peers" && peers == nil:
+			peers = s
+		case s.Keyword.Value == "global" && !s.Header.Conditional:
+			b.local = localPeer{place{file, s.Header.End}, false}
+			if peers != nil {
+				u.findings.Add(globalAfterPeers(b, s, peers))
+			}
+		}
+	})
+}
+
+func globalAfterPeers(b *balancer, global, peers *grammar.Section) diag.Finding {
+	f := finding(CodeLocalPeer, statement(&global.Header), "the localpeer line would go here",
+		fmt.Sprintf("base `%s` has its first global section behind the peers section `%s`", global.Keyword.Span.File, peers.Name.Value))
+	f.Related = []diag.Note{{Span: statement(&peers.Header), Label: "HAProxy has fixed its own name here"}}
+	f.Impact = "HAProxy ignores a localpeer line behind a peers section, and calls itself by the host name"
+	f.Nodes = []string{b.node.Name.Value}
+	return f
+}

@@ -1,0 +1,175 @@
+package compile
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"stktc/grammar/diag"
+	"stktc/topology"
+	"stktc/topology/sticktable"
+)
+
+// merge turns the lines and places of every host into files.
+func merge(u *unit) {
+	for _, h := range u.hosts {
+		name := h.node.Name.Value
+		if h.aggregator != nil {
+			h.files = append(h.files, &File{
+				Path:       path.Join(name, aggregatorFile),
+				Install:    aggregatorInstall,
+				Insertions: []Insertion{{Lines: h.aggregator}},
+			})
+		}
+		if h.balancer != nil {
+			h.files = append(h.files, u.balancerFiles(h)...)
+		}
+	}
+}
+
+// balancerFiles gives one file for each base, or without a base one that is ours alone. It gives none when a base could not
+// be read, which whoever read it has said.
+func (u *unit) balancerFiles(h *host) []*File {
+	b := h.balancer
+	switch {
+	case len(b.bases) < len(h.node.Build.Base):
+		return nil
+	case len(b.bases) == 0:
+		lines := append([]Line{u.notice(h.node)}, b.appended()...)
+		return []*File{{Path: path.Join(h.node.Name.Value, b.output()), Install: u.install(b, b.output()), Insertions: []Insertion{{Lines: lines}}}}
+	}
+	var files []*File
+	for i, name := range b.outputs() {
+		file := b.bases[i]
+		files = append(files, &File{
+			Path:       path.Join(h.node.Name.Value, name),
+			Install:    u.install(b, name),
+			Base:       file.text,
+			BaseName:   file.cfg.Name,
+			Insertions: b.insertions(file, i == len(b.bases)-1),
+		})
+	}
+	return files
+}
+
+// insertions collects what goes into one of the bases; the last one gets what has no place in the others.
+func (b *balancer) insertions(file *base, last bool) []Insertion {
+	var ins []Insertion
+	if p := b.local.place; p.base == file {
+		ins = append(ins, Insertion{p.offset, b.localPeerLines()})
+	}
+	for _, t := range b.tables {
+		if t.place.base == file {
+			ins = append(ins, Insertion{t.place.offset, []Line{t.line}})
+		}
+	}
+	if last {
+		ins = append(ins, Insertion{len(file.text), separated(file.text, b.appended())})
+	}
+	slices.SortStableFunc(ins, func(a, b Insertion) int { return a.Offset - b.Offset })
+	return ins
+}
+
+func (b *balancer) localPeerLines() []Line {
+	name := b.node.Name
+	line := Line{Indent: 1, Words: []string{"localpeer", name.Value}, Origin: name.Span}
+	if !b.local.global {
+		return []Line{line}
+	}
+	return []Line{{Words: []string{"global"}, Origin: name.Span}, line, {Origin: name.Span}}
+}
+
+// appended are the backends and peers sections, in an order that HAProxy can read: a peers section may come behind the
+// tables that name it. Nothing of the operator's follows, so an empty defaults section changes nothing of theirs.
+func (b *balancer) appended() []Line {
+	var lines []Line
+	for _, t := range b.tables {
+		if t.place.base == nil {
+			lines = append(lines, section(t.table.Name.Span, "backend", t.table.Name.Value)...)
+			lines = append(lines, t.line)
+		}
+	}
+	if len(lines) > 0 && b.inheritsBadly() {
+		lines = append(section(lines[0].Origin, "defaults"), lines...)
+	}
+	if b.node.Build.LocalPeer == topology.LocalPeerEmit && len(b.bases) == 0 {
+		b.local.global = true
+		lines = append(b.localPeerLines(), lines...)
+	}
+	return append(lines, b.peers...)
+}
+
+// separated drops the first blank line behind a text that is empty or already ends in one.
+func separated(text []byte, lines []Line) []Line {
+	body := strings.TrimRight(string(text[max(0, len(text)-4096):]), " \t")
+	blank := body == "" || strings.HasSuffix(body, "\n\n") || strings.HasSuffix(body, "\n\r\n")
+	if blank && len(lines) > 0 && len(lines[0].Words) == 0 {
+		return lines[1:]
+	}
+	return lines
+}
+
+func (b *balancer) output() string {
+	if b.node.Build.Output != "" {
+		return b.node.Build.Output
+	}
+	return "hapee-lb.cfg"
+}
+
+// outputs are the file names of a node's bases: a single one gets the name that the product expects, several keep their own.
+func (b *balancer) outputs() []string {
+	if len(b.node.Build.Base) == 1 {
+		return []string{b.output()}
+	}
+	var names []string
+	for _, f := range b.node.Build.Base {
+		names = append(names, path.Base(filepath.ToSlash(f.Path.Value)))
+	}
+	return names
+}
+
+// install is where a balancer's file belongs on its host; "" when the topology does not tell HAProxy's version, which is
+// part of the directory's name in HAProxy Enterprise.
+func (u *unit) install(b *balancer, name string) string {
+	switch {
+	case !strings.HasPrefix(b.output(), "hapee-"):
+		return "/etc/haproxy/" + name
+	case u.cluster.HAProxy == (sticktable.Version{}):
+		return ""
+	}
+	return fmt.Sprintf("/etc/hapee-%s/%s", u.cluster.HAProxy, name)
+}
+
+// checkOutputs judges the names that several bases bring along.
+func checkOutputs(u *unit) {
+	for _, h := range u.hosts {
+		if b := h.balancer; b != nil && len(h.node.Build.Base) > 1 {
+			u.baseNames(h, b)
+		}
+	}
+}
+
+func (u *unit) baseNames(h *host, b *balancer) {
+	names := b.outputs()
+	for i, name := range names {
+		at := h.node.Build.Base[i].Path.Span
+		switch {
+		case slices.Contains(names[:i], name):
+			u.findings.Add(baseNameFinding(h, at, diag.Error, fmt.Sprintf("two base files of a node are called `%s`", name)))
+		case name == aggregatorFile && h.aggregator != nil:
+			u.findings.Add(baseNameFinding(h, at, diag.Error, fmt.Sprintf("a base file is called `%s`, as the aggregator's own file", name)))
+		case i > 0 && name < names[i-1]:
+			u.findings.Add(baseNameFinding(h, at, diag.Warning,
+				fmt.Sprintf("base file `%s` stands behind `%s`, but HAProxy reads a directory in lexical order", name, names[i-1])))
+		}
+	}
+}
+
+func baseNameFinding(h *host, at diag.Span, severity diag.Severity, summary string) diag.Finding {
+	f := finding(CodeBaseNames, at, "", summary)
+	f.Severity = severity
+	f.Nodes = []string{h.node.Name.Value}
+	return f
+}

@@ -1,0 +1,199 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"stktc/grammar/diag"
+	"stktc/topology"
+)
+
+// checkReferences compares what the bases' rules say of tables with how the tables are declared.
+func checkReferences(u *unit) {
+	for _, h := range u.hosts {
+		b := h.balancer
+		if b == nil || len(b.bases) == 0 {
+			continue
+		}
+		for _, t := range b.node.Tables {
+			u.tableNames(b, t)
+		}
+		for _, s := range u.sources(b.node) {
+			u.untracked(b, s.table)
+			u.readsSource(b, s)
+		}
+	}
+}
+
+func (b *balancer) references() []reference {
+	var refs []reference
+	for _, file := range b.bases {
+		refs = append(refs, file.refs...)
+	}
+	return refs
+}
+
+// ruleName is what rules must call a table.
+func ruleName(t *topology.Table) string {
+	if t.InPeers {
+		return t.Peers.Value + "/" + t.Name.Value
+	}
+	return t.Name.Value
+}
+
+// otherName is what rules would call the table if it were declared the other way.
+func otherName(t *topology.Table) string {
+	if t.InPeers {
+		return t.Name.Value
+	}
+	return t.Peers.Value + "/" + t.Name.Value
+}
+
+// tableNames finds the rules that call a table by the name that HAProxy does not find.
+func (u *unit) tableNames(b *balancer, t *topology.Table) {
+	for _, r := range b.references() {
+		switch {
+		case r.known && r.table == otherName(t):
+			f := tableNameFinding(b, t, r, fmt.Sprintf("a rule of base `%s` calls the table `%s`, but it is `%s`", r.at.File, r.table, ruleName(t)))
+			f.Fixes = []diag.Fix{{Title: fmt.Sprintf("write `%s`", ruleName(t)), Safe: true, Edits: []diag.Edit{{Span: r.at, NewText: ruleName(t)}}}}
+			u.findings.Add(f)
+		case t.InPeers && r.table == "" && r.counter < 0 && r.proxy == t.Name.Value, t.InPeers && r.isOwnTrack(t.Name.Value):
+			f := tableNameFinding(b, t, r, fmt.Sprintf("a rule of base `%s` uses the table of proxy `%s`, which has none: the table is `%s`", r.at.File, r.proxy, ruleName(t)))
+			if r.insert != "" {
+				text := fmt.Sprintf(r.insert, ruleName(t))
+				f.Fixes = []diag.Fix{{Title: fmt.Sprintf("add `%s`", strings.TrimSpace(text)), Safe: true,
+					Edits: []diag.Edit{{Span: diag.Span{File: r.at.File, Start: r.at.End, End: r.at.End}, NewText: text}}}}
+			}
+			u.findings.Add(f)
+		}
+	}
+}
+
+// isOwnTrack tells whether r is a track-sc without a table in the proxy of that name.
+func (r *reference) isOwnTrack(proxy string) bool {
+	return r.use == counts && r.table == "" && r.known && r.proxy == proxy
+}
+
+func tableNameFinding(b *balancer, t *topology.Table, r reference, summary string) diag.Finding {
+	how := "a proxy bears the table"
+	if t.InPeers {
+		how = "declared in the peers section"
+	}
+	f := finding(CodeTableName, r.at, "not found by HAProxy", summary)
+	f.Related = []diag.Note{{Span: t.Span, Label: how}}
+	f.Impact = "HAProxy refuses the file: unable to find table"
+	f.Nodes, f.Tables = []string{b.node.Name.Value}, []string{t.Name.Value}
+	return f
+}
+
+// source is a table that a node counts itself, and the tables that the node gets its sums in.
+type source struct {
+	table *topology.Table
+	sums  []*topology.Table
+}
+
+// sources finds the tables of a node that an aggregator sums straight from it.
+func (u *unit) sources(n *topology.Node) []source {
+	var found []source
+	for _, t := range n.Tables {
+		for _, a := range u.summedBy(n) {
+			for _, r := range a.Rules {
+				base, ok := strings.CutSuffix(t.Name.Value, r.From.Value)
+				if !ok || r.Any && isResult(a, t.Name.Value) || slices.ContainsFunc(found, func(s source) bool { return s.table == t }) {
+					continue
+				}
+				found = append(found, source{t, sumsOf(n, t, base)})
+			}
+		}
+	}
+	return found
+}
+
+// summedBy lists the sections of aggregators that have a node as an unmarked peer.
+func (u *unit) summedBy(n *topology.Node) []*topology.Aggregations {
+	var found []*topology.Aggregations
+	for _, other := range u.cluster.Nodes {
+		for _, a := range other.Aggregations {
+			for _, p := range a.Peers {
+				if p.Direction == topology.Unmarked && p.Name.Value == n.Name.Value {
+					found = append(found, a)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// isResult tells whether a section makes or forwards the table: "from any" leaves those out.
+func isResult(a *topology.Aggregations, name string) bool {
+	return slices.ContainsFunc(a.Rules, func(r *topology.Rule) bool { return strings.HasSuffix(name, r.To.Value) }) ||
+		slices.ContainsFunc(a.Forwards, func(f topology.Text) bool { return strings.HasSuffix(name, f.Value) })
+}
+
+// sumsOf are the node's other tables of one base name.
+func sumsOf(n *topology.Node, source *topology.Table, base string) []*topology.Table {
+	var sums []*topology.Table
+	for _, t := range n.Tables {
+		if t != source && strings.HasPrefix(t.Name.Value, base+".") {
+			sums = append(sums, t)
+		}
+	}
+	return sums
+}
+
+func (u *unit) untracked(b *balancer, t *topology.Table) {
+	for _, r := range b.references() {
+		if r.use != counts {
+			continue
+		}
+		implied := r.table == "" && (r.proxy == t.Name.Value || r.proxy == "")
+		if implied || !r.known || r.table == ruleName(t) || r.table == otherName(t) {
+			return
+		}
+	}
+	file := b.bases[0].cfg.Name
+	f := finding(CodeUntracked, t.Name.Span, "the table",
+		fmt.Sprintf("no rule of base `%s` counts into `%s`", file, ruleName(t)))
+	f.Impact = "the table stays empty, and every sum lacks what the node sees"
+	f.Notes = []string{fmt.Sprintf("a rule such as `http-request track-sc0 src table %s` counts", ruleName(t))}
+	f.Nodes, f.Tables = []string{b.node.Name.Value}, []string{t.Name.Value}
+	u.findings.Add(f)
+}
+
+// readsSource warns when a base decides by the node's own counts and nowhere by a sum.
+func (u *unit) readsSource(b *balancer, s source) {
+	refs := b.references()
+	tracked := map[int]bool{} // counters that follow the source
+	for _, r := range refs {
+		if r.use == counts && r.counter >= 0 && (r.table == ruleName(s.table) || r.isOwnTrack(s.table.Name.Value)) {
+			tracked[r.counter] = true
+		}
+	}
+	var first *reference
+	for i, r := range refs {
+		if r.use != reads && r.use != names {
+			continue
+		}
+		if !r.known || slices.ContainsFunc(s.sums, func(t *topology.Table) bool { return r.table == ruleName(t) || r.table == otherName(t) }) {
+			return
+		}
+		own := r.table == ruleName(s.table) || r.table == "" && (tracked[r.counter] || r.counter == byProxy && r.proxy == s.table.Name.Value)
+		if own && r.use == reads && first == nil {
+			first = &refs[i]
+		}
+	}
+	if first != nil && len(s.sums) > 0 {
+		u.findings.Add(readsSourceFinding(b, s, first))
+	}
+}
+
+func readsSourceFinding(b *balancer, s source, r *reference) diag.Finding {
+	sum := ruleName(s.sums[len(s.sums)-1])
+	f := finding(CodeReadsSource, r.at, "reads `"+ruleName(s.table)+"`",
+		fmt.Sprintf("rules of base `%s` read `%s`, what the node itself counted, and never a sum", r.at.File, ruleName(s.table)))
+	f.Related = []diag.Note{{Span: s.sums[len(s.sums)-1].Name.Span, Label: fmt.Sprintf("`%s` holds the sum", sum)}}
+	f.Impact = "decisions rest on one node's share of the traffic"
+	f.Nodes, f.Tables = []string{b.node.Name.Value}, []string{s.table.Name.Value}
+	return f
+}

@@ -270,3 +270,11 @@ func (f *ConfigFile) AllLines() iter.Seq[*Line] {
 		}
 	}
 }
+
+// WordsSpan covers the line's words, without blanks and comment around them; of a line without words, the line.
+func (l *Line) WordsSpan() diag.Span {
+	if len(l.Words) == 0 {
+		return l.Span
+	}
+	return wordsSpan(l.Words)
+}

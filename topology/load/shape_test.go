@@ -11,7 +11,7 @@ import (
 	"stktc/topology/sticktable"
 )
 
-func at(value string, column int) grammar.Scalar {
+func scalarAt(value string, column int) grammar.Scalar {
 	if value == "" {
 		return grammar.Scalar{}
 	}
@@ -20,18 +20,18 @@ func at(value string, column int) grammar.Scalar {
 	return grammar.Scalar{Value: value, Span: diag.Span{File: "f", Start: start, End: end}}
 }
 
-func table(t *testing.T, kind, length, size, expire, store string) *grammar.Table {
+func tableLine(t *testing.T, kind, length, size, expire, store string) *grammar.Table {
 	t.Helper()
-	items, bad := grammar.ParseStore(at(store, 50))
+	items, bad := grammar.ParseStore(scalarAt(store, 50))
 	if len(bad) > 0 {
 		t.Fatalf("store %q: %v", store, bad)
 	}
-	return &grammar.Table{Type: at(kind, 10), Len: at(length, 20), Size: at(size, 30), Expire: at(expire, 40), Store: items}
+	return &grammar.Table{Type: scalarAt(kind, 10), Len: scalarAt(length, 20), Size: scalarAt(size, 30), Expire: scalarAt(expire, 40), Store: items}
 }
 
 func TestReadShape(t *testing.T) {
 	var findings diag.List
-	s := readShape(table(t, "string", "64", "2k", "10m", "gpc_rate(3,10s),http_req_cnt,gpt(2)"), &findings)
+	s := readShape(tableLine(t, "string", "64", "2k", "10m", "gpc_rate(3,10s),http_req_cnt,gpt(2)"), &findings)
 	if len(findings) > 0 {
 		t.Fatal(findings)
 	}
@@ -79,7 +79,7 @@ func TestReadShapeFindings(t *testing.T) {
 		{"ip", "", "1", "", "gpc(2),gpc1", grammar.CodeStore, "cannot stand in one table", 57, nil},
 	} {
 		var findings diag.List
-		s := readShape(table(t, tt.kind, tt.length, tt.size, tt.expire, tt.store), &findings)
+		s := readShape(tableLine(t, tt.kind, tt.length, tt.size, tt.expire, tt.store), &findings)
 		name := strings.Join([]string{tt.kind, tt.length, tt.size, tt.expire, tt.store}, " ")
 		if len(findings) != 1 {
 			t.Errorf("%s: findings %v", name, findings)

@@ -1,0 +1,127 @@
+package load
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+
+	"stktc/grammar"
+	"stktc/grammar/diag"
+	"stktc/topology"
+)
+
+// Aggregator reads the one file that an aggregator is run from. Beside what is wrong in the text, findings say what the file asks
+// for and this version does not carry out: a warning where the sums stay right without it, an error where they would not.
+func Aggregator(name string, data []byte) (*topology.Node, diag.List) {
+	config, findings := grammar.ParseConfig(name, data)
+	b := nodeBuilder{node: &topology.Node{}, findings: &findings}
+	b.file(config)
+	n := b.node
+	if len(n.Aggregations) == 0 {
+		findings.Add(*grammar.Findingf(grammar.CodeDirective, firstPlace(name), "`%s` has no section `aggregations NAME`; without one there is nothing to sum", name))
+	}
+	if own := ownNames(n); len(own) > 0 {
+		n.Name, n.NameFrom = own[0], topology.NameFromLocalServer
+	}
+	notExecuted(config, n, &findings)
+	findings.Sort()
+	return n, findings
+}
+
+// aggregations reads an aggregations section.
+func (b *nodeBuilder) aggregations(s *grammar.Section) {
+	if !b.isFirst(s) {
+		return
+	}
+	a := &topology.Aggregations{Name: text(s.Name), Header: s.Header.WordsSpan()}
+	for i := range s.Lines {
+		line := &s.Lines[i]
+		switch statement := line.Statement.(type) {
+		case *grammar.Peer:
+			b.peer(a, line, statement)
+		case *grammar.From:
+			a.Rules = append(a.Rules, rule(line, statement))
+		case *grammar.Forward:
+			a.Forwards = append(a.Forwards, text(statement.Suffix))
+		case *grammar.Setting:
+			setting(&a.Settings, line, statement, b.findings)
+		}
+	}
+	b.node.Aggregations = append(b.node.Aggregations, a)
+}
+
+var directions = map[string]topology.Direction{"": topology.Unmarked, "local": topology.Local, "up": topology.Up, "down": topology.Down}
+
+// peer adds a peer; a second local one stays among the others, with its direction.
+func (b *nodeBuilder) peer(a *topology.Aggregations, line *grammar.Line, s *grammar.Peer) {
+	p := &topology.Peer{
+		Name: text(s.Name), Address: readEndpoint(s.Address, b.findings), Direction: directions[s.Direction.Value],
+		Role: s.Direction.Span, Group: b.group(s.Group), TLS: isTLS(s.Options, false), Span: line.WordsSpan(),
+	}
+	p.Replica = slices.ContainsFunc(s.Options, func(o grammar.Scalar) bool { return o.Value == "replica" })
+	if p.Direction == topology.Local && a.Local == nil {
+		a.Local = p
+		return
+	}
+	a.Peers = append(a.Peers, p)
+}
+
+func (b *nodeBuilder) group(s grammar.Scalar) int {
+	if s.IsZero() || s.Unresolved {
+		return 0
+	}
+	n, err := strconv.ParseUint(s.Value, 10, 31)
+	if err != nil || n == 0 {
+		b.findings.Add(*grammar.Findingf(grammar.CodeLine, s.Span, "group `%s` is not a number from 1 on", s.Value))
+	}
+	return int(n)
+}
+
+func rule(line *grammar.Line, s *grammar.From) *topology.Rule {
+	r := &topology.Rule{From: text(s.From), To: text(s.To), UpOnly: !s.UpOnly.IsZero(), Span: line.WordsSpan()}
+	if s.From.Value == "any" {
+		r.Any, r.From.Value = true, ""
+	}
+	return r
+}
+
+// octalMode is what a file's mode looks like.
+var octalMode = regexp.MustCompile(`^0?[0-7]{3,4}$`)
+
+var levels = []string{"user", "operator", "admin"}
+
+func statsSocket(s *grammar.StatsSocket, findings *diag.List) topology.StatsSocket {
+	out := topology.StatsSocket{Address: readEndpoint(s.Address, findings), Mode: text(s.Mode), Level: text(s.Level)}
+	if !s.Mode.IsZero() && !s.Mode.Unresolved && !octalMode.MatchString(s.Mode.Value) {
+		findings.Add(*grammar.Findingf(grammar.CodeLine, s.Mode.Span, "mode `%s` is not an octal file mode such as `660`", s.Mode.Value))
+	}
+	if !s.Level.IsZero() && !s.Level.Unresolved && !slices.Contains(levels, s.Level.Value) {
+		findings.Add(*grammar.Findingf(grammar.CodeLine, s.Level.Span, "level `%s` is not known; %s", s.Level.Value, grammar.Accepted(s.Level.Value, levels)))
+	}
+	return out
+}
+
+// setting stores a directive of how the aggregator works, where the model has it.
+func setting(to *topology.Settings, line *grammar.Line, s *grammar.Setting, findings *diag.List) {
+	span := line.WordsSpan()
+	switch s.Keyword.Value {
+	case "learn-timeout":
+		to.LearnTimeout = readTiming(s.Args[0], findings)
+	case "hold":
+		to.Hold = readTiming(s.Args[0], findings)
+	case "pace":
+		to.Pace = readTiming(s.Args[0], findings)
+	case "give-back":
+		to.GiveBack = topology.Switch{On: s.Args[0].Value == "on", Span: span}
+	case "strict-names":
+		to.StrictNames = topology.Switch{On: true, Span: span}
+	case "source":
+		to.Source = readAddress(s.Args[0], findings)
+	case "lease":
+		to.Leases = append(to.Leases, topology.Lease{Table: text(s.Args[0]), Period: readTiming(s.Args[1], findings), Span: span})
+	case "trash-batch":
+		if n, err := strconv.ParseUint(s.Args[0].Value, 10, 31); (err != nil || n == 0) && !s.Args[0].Unresolved {
+			findings.Add(*grammar.Findingf(grammar.CodeLine, s.Args[0].Span, "trash-batch `%s` is not a number from 1 on", s.Args[0].Value))
+		}
+	}
+}

@@ -48,7 +48,7 @@ func (v *Vertex) Absent() bool { return v.Node == nil }
 // Edge is a link. Lower gives what it counted or summed to Upper, and gets the sums.
 type Edge struct {
 	Lower, Upper *Vertex
-	Mesh         bool     // two balancers that share tables with each other, without an aggregator: Lower and Upper only order the names
+	Mesh         bool     // two equals, balancers that share tables directly or replicas: Lower and Upper only order the names
 	Up, Down     []string // suffixes of the tables that flow up and come down, in the order of the files; "any" for every table
 	LowerPeer    *Peer    // Lower's line about Upper; nil when it has none
 	UpperPeer    *Peer    // Upper's line about Lower; nil when it has none

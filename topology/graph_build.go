@@ -75,10 +75,16 @@ func (b *graphBuilder) linkAggregators() {
 				if p.Direction == Unmarked {
 					kind = Balancer
 				}
+				if p.Replica {
+					kind = Aggregator
+				}
 				other := b.resolve(self, p, kind)
-				if p.Direction == Up && other.Kind == Aggregator {
+				switch {
+				case p.Replica:
+					b.beside(self, other, p)
+				case p.Direction == Up && other.Kind == Aggregator:
 					b.claim(self, other).LowerPeer = p
-				} else {
+				default:
 					b.claim(other, self).UpperPeer = p
 				}
 			}
@@ -92,28 +98,29 @@ func (b *graphBuilder) linkBalancers() {
 			self := b.balancer[n]
 			for _, p := range s.Peers {
 				other := b.resolve(self, p, Aggregator)
-				e := b.meet(self, other)
-				if e.Lower == self {
-					e.LowerPeer = p
+				if other.Kind == Balancer {
+					b.beside(self, other, p)
 				} else {
-					e.UpperPeer = p
+					b.claim(self, other).LowerPeer = p // whatever the other end says, a balancer is the lower
 				}
 			}
 		}
 	}
 }
 
-// meet finds the edge between a balancer and another vertex: the balancer is the lower end, whatever the other end says. Between two balancers the names decide.
-func (b *graphBuilder) meet(self, other *Vertex) *Edge {
-	if other.Kind != Balancer {
-		return b.claim(self, other)
-	}
+// beside notes a line about an equal: the names decide which end is called the lower.
+func (b *graphBuilder) beside(self, other *Vertex, p *Peer) {
+	lower, upper := self, other
 	if CompareNatural(other.Name, self.Name) < 0 {
-		self, other = other, self
+		lower, upper = other, self
 	}
-	e := b.claim(self, other)
+	e := b.claim(lower, upper)
 	e.Mesh = true
-	return e
+	if lower == self {
+		e.LowerPeer = p
+	} else {
+		e.UpperPeer = p
+	}
 }
 
 func (b *graphBuilder) claim(lower, upper *Vertex) *Edge {
@@ -129,7 +136,11 @@ func (b *graphBuilder) claim(lower, upper *Vertex) *Edge {
 
 // resolve finds whom a line means: by name, else by its address, else by its directory; else somebody whose files are absent.
 func (b *graphBuilder) resolve(self *Vertex, p *Peer, kind Kind) *Vertex {
-	for _, found := range [][]*Vertex{b.named[p.Name.Value], b.atAddress(p.Address), b.inDir(p.Name.Value)} {
+	named, dir := b.named[p.Name.Value], b.inDir(p.Name.Value)
+	if p.Name.Unresolved {
+		named, dir = nil, nil
+	}
+	for _, found := range [][]*Vertex{named, b.atAddress(p.Address), dir} {
 		found = slices.DeleteFunc(slices.Clone(found), func(v *Vertex) bool { return v == self && len(found) > 1 })
 		if v := b.best(found, self, p, kind); v != nil {
 			return v

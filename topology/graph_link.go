@@ -73,7 +73,7 @@ func (b *graphBuilder) compareDial(e *Edge, self, other *Vertex, line *Peer) []D
 		return nil
 	}
 	var defects []Defect
-	if line.Name.Value != other.Name {
+	if line.Name.Value != other.Name && !line.Name.Unresolved && !other.nameUnknown() {
 		defects = append(defects, Defect{NameDiffers, self, fmt.Sprintf("%s calls %s `%s`", self.Name, other.Name, line.Name.Value)})
 	}
 	dialled, listen := line.Address, b.listen(e, other)
@@ -89,6 +89,14 @@ func (b *graphBuilder) compareDial(e *Edge, self, other *Vertex, line *Peer) []D
 			fmt.Sprintf("%s dials %s at `%s`, but %s listens on `%s`", self.Name, other.Name, dialled.Host, other.Name, listen.Host)})
 	}
 	return defects
+}
+
+// nameUnknown tells whether an environment variable hides the name by which the vertex greets.
+func (v *Vertex) nameUnknown() bool {
+	if v.Section != nil && v.Section.Local != nil {
+		return v.Section.Local.Name.Unresolved
+	}
+	return v.Node != nil && (v.Node.Name.Unresolved || v.Node.LocalPeer.Unresolved)
 }
 
 // listen is where v accepts the other end of e.
@@ -168,15 +176,15 @@ func (b *graphBuilder) balancerFlows(e *Edge) (up, down []string) {
 	if s == nil {
 		return nil, nil
 	}
-	up, down = s.sources(), append(s.destinations(), s.forwards()...)
+	up, down = s.sources(), append(s.delivered(), s.forwards()...)
 	if e.Lower.Absent() || e.Lower.Node.Tables == nil {
 		return up, slices.Compact(down)
 	}
 	section := b.peersSection(e, e.Lower)
 	missing := func(suffix string) bool {
 		return !slices.ContainsFunc(e.Lower.Node.Tables, func(t *Table) bool {
-			shared := section == nil || t.Peers.Value == section.Name.Value
-			return shared && (suffix == anySuffix || strings.HasSuffix(t.Name.Value, suffix))
+			shared := section == nil || t.Peers.Unresolved || t.Peers.Value == section.Name.Value
+			return t.Name.Unresolved || shared && (suffix == anySuffix || strings.HasSuffix(t.Name.Value, suffix))
 		})
 	}
 	return slices.DeleteFunc(up, missing), slices.DeleteFunc(slices.Compact(down), missing)
@@ -207,6 +215,13 @@ func (s *Aggregations) destinations() []string {
 		}
 	}
 	return suffixes
+}
+
+// delivered are the destinations that nodes get too.
+func (s *Aggregations) delivered() []string {
+	return slices.DeleteFunc(s.destinations(), func(to string) bool {
+		return slices.ContainsFunc(s.Rules, func(r *Rule) bool { return r.UpOnly && r.To.Value == to })
+	})
 }
 
 func (s *Aggregations) forwards() []string {

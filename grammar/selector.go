@@ -18,6 +18,7 @@ type Template struct {
 	scalar Scalar
 	parts  []templatePart
 	count  int // 0: no range
+	broken bool
 }
 
 // templatePart is the bytes [from, to) of a template.
@@ -32,9 +33,10 @@ type templatePart struct {
 // templateSpecial is a range, a placeholder, or a bracket that is none of a range and, without colons, none of an IPv6 address.
 var templateSpecial = regexp.MustCompile(`\[([0-9]+)-([0-9]+)\]|\{([^{}]*)\}|\[[^\]:\[]*(?:\]|$)`)
 
-// ParseTemplate reads a value's ranges and placeholders.
-func ParseTemplate(s Scalar) (Template, *diag.Finding) {
-	t := Template{scalar: s}
+// ParseTemplate reads a value's ranges and placeholders. Beside a finding, the template is what was likely meant, so that not every
+// use of the value becomes a finding too; it is not Usable when nothing could be made of it.
+func ParseTemplate(s Scalar) (t Template, first *diag.Finding) {
+	t.scalar = s
 	end := 0
 	for _, m := range templateSpecial.FindAllStringSubmatchIndex(s.Value, -1) {
 		t.text(end, m[0])
@@ -46,14 +48,15 @@ func ParseTemplate(s Scalar) (Template, *diag.Finding) {
 		case m[6] >= 0:
 			bad = t.addHolder(m[0], m[1], s.Value[m[6]:m[7]])
 		default:
+			t.broken = true
 			bad = Findingf(CodeRange, s.At(m[0], m[1]), "`%s` is not a range; a range is two numbers, as in `[1-4]`", s.Value[m[0]:m[1]])
 		}
-		if bad != nil {
-			return t, bad
+		if first == nil {
+			first = bad
 		}
 	}
 	t.text(end, len(s.Value))
-	return t, nil
+	return t, first
 }
 
 func (t *Template) text(from, to int) {
@@ -64,6 +67,7 @@ func (t *Template) text(from, to int) {
 
 func (t *Template) addHolder(from, to int, name string) *diag.Finding {
 	if name != "name" && name != "site" {
+		t.broken = true
 		return Findingf(CodeValue, t.scalar.At(from, to), "placeholder `{%s}` is not known; accepted are `{name}`, `{site}`", name)
 	}
 	t.parts = append(t.parts, templatePart{from: from, to: to, holder: name})
@@ -73,29 +77,40 @@ func (t *Template) addHolder(from, to int, name string) *diag.Finding {
 // addRange takes "[low-high]". Zeros in front, at either end, ask for numbers of equal length.
 func (t *Template) addRange(from, to int, low, high string) *diag.Finding {
 	at, whole := t.scalar.At(from, to), t.scalar.Value[from:to]
-	lo, errLow := strconv.Atoi(low)
-	hi, errHigh := strconv.Atoi(high)
-	padded := len(low) > 1 && low[0] == '0' || len(high) > 1 && high[0] == '0'
-	switch {
-	case errLow != nil || errHigh != nil || len(low) > 9 || len(high) > 9:
+	if len(low) > 9 || len(high) > 9 {
+		t.broken = true
 		return Findingf(CodeRange, at, "range `%s` has numbers of more than 9 digits", whole)
+	}
+	// Nine digits always fit.
+	lo, _ := strconv.Atoi(low)
+	hi, _ := strconv.Atoi(high)
+	p := templatePart{from: from, to: to, isRange: true, low: min(lo, hi)}
+	if len(low) > 1 && low[0] == '0' || len(high) > 1 && high[0] == '0' {
+		p.width = max(len(low), len(high))
+	}
+	n, before := max(hi-lo, lo-hi)+1, t.count
+	t.parts = append(t.parts, p)
+	t.count = n
+	switch {
+	case n > MaxRange:
+		t.broken = true
+		return Findingf(CodeRange, at, "range `%s` has %d numbers; accepted are at most %d", whole, n, MaxRange)
 	case lo > hi:
 		return Findingf(CodeRange, at, "range `%s` runs backwards; accepted is `[%s-%s]`", whole, high, low)
-	case hi-lo >= MaxRange:
-		return Findingf(CodeRange, at, "range `%s` has %d numbers; accepted are at most %d", whole, hi-lo+1, MaxRange)
-	case padded && len(low) != len(high):
-		return Findingf(CodeRange, at, "range `%s` has zeros in front and ends of different length; accepted is `[%0*d-%0*d]`", whole, max(len(low), len(high)), lo, max(len(low), len(high)), hi)
-	case t.count > 0 && t.count != hi-lo+1:
-		return Findingf(CodeRange, at, "range `%s` has %d numbers, and the one before it %d; ranges go in step", whole, hi-lo+1, t.count)
+	case p.width > 0 && len(low) != len(high):
+		return Findingf(CodeRange, at, "range `%s` has zeros in front and ends of different length; accepted is `[%0*d-%0*d]`", whole, p.width, lo, p.width, hi)
+	case before > 0 && before != n:
+		t.broken = true
+		return Findingf(CodeRange, at, "range `%s` has %d numbers, and the one before it %d; ranges go in step", whole, n, before)
 	}
-	t.count = hi - lo + 1
-	p := templatePart{from: from, to: to, isRange: true, low: lo}
-	if padded {
-		p.width = len(low)
-	}
-	t.parts = append(t.parts, p)
 	return nil
 }
+
+// Usable tells whether the template's values are known.
+func (t Template) Usable() bool { return !t.broken }
+
+// IsEmpty tells whether there is no value at all.
+func (t Template) IsEmpty() bool { return t.scalar.IsZero() }
 
 // Count is how many numbers the ranges have; 0 without a range.
 func (t Template) Count() int { return t.count }
@@ -146,6 +161,24 @@ func (p templatePart) at(value string, i int, name, site string) string {
 	return value[p.from:p.to]
 }
 
+// Words cuts a value at its blanks.
+func (s Scalar) Words() []Scalar {
+	var words []Scalar
+	for at := 0; at < len(s.Value); {
+		if isSpaceOrTab(s.Value[at]) || s.Value[at] == '\n' {
+			at++
+			continue
+		}
+		end := len(s.Value)
+		if n := strings.IndexAny(s.Value[at:], " \t\n"); n >= 0 {
+			end = at + n
+		}
+		words = append(words, s.slice(at, end))
+		at = end
+	}
+	return words
+}
+
 // Selector picks nodes: by name, by a glob with "*" and "?", by a range of either, or by "@site".
 type Selector struct {
 	Scalar
@@ -165,14 +198,13 @@ func ParseSelector(s Scalar) (Selector, *diag.Finding) {
 		return Selector{Scalar: s}, Findingf(CodeSelector, s.Span, "a selector is empty; accepted are a name, a glob, a range and `@site`")
 	}
 	t, bad := ParseTemplate(s)
-	if bad != nil {
-		return Selector{Scalar: s}, bad
-	}
 	sel := Selector{Scalar: s}
 	for i := range max(t.count, 1) {
-		sel.Patterns = append(sel.Patterns, t.At(i, "{name}", "{site}").Value)
+		if t.Usable() {
+			sel.Patterns = append(sel.Patterns, t.At(i, "{name}", "{site}").Value)
+		}
 	}
-	return sel, nil
+	return sel, bad
 }
 
 // IsGlob tells whether a pattern may match several names.

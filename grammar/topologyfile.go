@@ -51,8 +51,7 @@ type AggregatorEntry struct {
 	Sums        []Scalar // selectors
 	Section     Scalar
 	Peers       Scalar
-	StatsSocket []Scalar
-	File        Scalar
+	StatsSocket []Scalar // "ADDRESS [mode M] [level L]"
 }
 
 // BalancerEntry is one entry of "balancers". Its name may hold a range.
@@ -219,8 +218,8 @@ func (t *topologyReader) aggregatorFields(e *AggregatorEntry) []field {
 		{key: "section", read: t.one(&e.Section)},
 		{key: "peers", read: t.one(&e.Peers)},
 		{key: "stats_socket", read: t.list(&e.StatsSocket)},
-		{key: "file", read: t.one(&e.File)},
 		{key: "host", later: true},
+		{key: "file", later: true},
 		{key: "dialect", later: true},
 		{key: "lease", later: true},
 	}, laterKeys...)

@@ -1,0 +1,148 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+
+	"stktc/grammar"
+	"stktc/grammar/diag"
+	"stktc/topology"
+)
+
+// Topology reads a topology file and the bases that it names, and derives the whole cluster from it. The paths of bases are relative to the topology
+// file; a caller that reads standard input gives an fs.FS that holds it under a name. Mistakes of the user's are findings, all of one run together, and
+// the cluster, never nil without an error, then holds what could be understood: it must not be compiled while a finding is an error.
+// The error means that a file could not be read.
+func Topology(fsys fs.FS, name string) (*topology.Cluster, diag.List, error) {
+	text, err := readFile(fsys, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	file, findings := grammar.ParseTopology(name, text)
+	b := &topologyBuilder{
+		fsys:     fsys,
+		file:     file,
+		findings: findings,
+		cluster:  &topology.Cluster{Source: topology.FromTopology, File: name, Files: diag.Files{name: text}},
+		byName:   map[string]*host{},
+	}
+	b.version()
+	b.levels()
+	b.hosts()
+	b.tables()
+	b.sums()
+	b.nodes()
+	if err := b.bases(); err != nil {
+		return nil, nil, err
+	}
+	return b.cluster, foldRanges(b.findings), nil
+}
+
+// foldRanges sorts the findings, and keeps one of those that differ only by the host that a range or a default stands for.
+func foldRanges(all diag.List) diag.List {
+	all.Sort()
+	var kept diag.List
+	more := 0
+	for i, f := range all {
+		if n := len(kept); n > 0 && kept[n-1].Code == f.Code && kept[n-1].Primary.Span == f.Primary.Span {
+			more++
+		} else {
+			kept.Add(f)
+		}
+		if last := i+1 == len(all) || all[i+1].Code != f.Code || all[i+1].Primary.Span != f.Primary.Span; last && more > 0 {
+			kept[len(kept)-1].Notes = append(kept[len(kept)-1].Notes, fmt.Sprintf("the same place gives %d more findings of this kind, for other nodes", more))
+			more = 0
+		}
+	}
+	return kept
+}
+
+// readFile reads a file that is no longer than a finding about its length needs.
+func readFile(fsys fs.FS, name string) ([]byte, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("the path leads out of the directory that is read")}
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("is a directory")}
+	}
+	text, err := io.ReadAll(io.LimitReader(f, grammar.MaxFileSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return text, nil
+}
+
+// topologyBuilder makes a cluster from a topology file, step by step: each step uses what the ones before it left.
+type topologyBuilder struct {
+	fsys     fs.FS
+	file     *grammar.TopologyFile
+	cluster  *topology.Cluster
+	findings diag.List
+
+	// unnamed is set when names of hosts could not be made out: selectors that match nothing are then no news.
+	unnamed     bool
+	byName      map[string]*host // by name in lower case
+	order       []*host          // aggregators, then balancers
+	aggregators []*host
+	balancers   []*host
+	tableList   []*table
+}
+
+func (b *topologyBuilder) errorf(code diag.Code, at diag.Span, format string, args ...any) {
+	b.findings.Add(*grammar.Findingf(code, at, format, args...))
+}
+
+// related reports a mistake with a second end.
+func (b *topologyBuilder) related(code diag.Code, at, other diag.Span, label, format string, args ...any) {
+	f := grammar.Findingf(code, at, format, args...)
+	f.Related = []diag.Note{{Span: other, Label: label}}
+	b.findings.Add(*f)
+}
+
+// bases reads every base once. One that is not there is the user's mistake, one that cannot be read is not.
+func (b *topologyBuilder) bases() error {
+	for _, h := range b.balancers {
+		for _, base := range h.node.Build.Base {
+			if err := b.base(h, base); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *topologyBuilder) base(h *host, base topology.BaseFile) error {
+	if _, done := b.cluster.Files[base.Name]; done {
+		return nil
+	}
+	if path.IsAbs(base.Path.Value) || !fs.ValidPath(base.Name) {
+		b.errorf(grammar.CodeReference, base.Path.Span, "base `%s` of `%s` is not below the directory that is read; accepted is a path relative to the topology file", base.Path.Value, h.node.Name.Value)
+		return nil
+	}
+	text, err := readFile(b.fsys, base.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		b.errorf(grammar.CodeReference, base.Path.Span, "base `%s` of `%s` is not there", base.Path.Value, h.node.Name.Value)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(text) > grammar.MaxFileSize {
+		b.errorf(grammar.CodeText, base.Path.Span, "base `%s` is longer than %d MiB", base.Path.Value, grammar.MaxFileSize>>20)
+		return nil
+	}
+	b.cluster.Files[base.Name] = text
+	return nil
+}

@@ -1,0 +1,94 @@
+package load
+
+import (
+	"strings"
+
+	"stktc/grammar"
+	"stktc/topology"
+)
+
+// spread makes hosts of one entry: its name may hold a range, and its values ranges that go in step with it.
+type spread struct {
+	*topologyBuilder
+	name  grammar.Template
+	entry grammar.Scalar
+}
+
+func (b *topologyBuilder) newSpread(name grammar.Scalar) *spread {
+	t, bad := grammar.ParseTemplate(name)
+	switch {
+	case t.Holds("name") || t.Holds("site"):
+		b.errorf(grammar.CodeName, name.Span, "name `%s` holds a placeholder; %s, and a range as in `[1-4]`", name.Value, acceptedName)
+		b.unnamed = true
+		return &spread{b, grammar.Template{}, name}
+	case bad != nil:
+		b.findings.Add(*bad)
+	case !validName.MatchString(t.At(0, "", "").Value):
+		b.errorf(grammar.CodeName, name.Span, "name `%s` cannot be used; %s, and a range as in `[1-4]`", name.Value, acceptedName)
+		b.unnamed = true
+		return &spread{b, grammar.Template{}, name}
+	}
+	b.unnamed = b.unnamed || !t.Usable()
+	return &spread{b, t, name}
+}
+
+// known tells whether the names of the entry's hosts could be made out.
+func (s *spread) known() bool { return s.name.Usable() && !s.name.IsEmpty() }
+
+// template reads a value of the entry.
+func (s *spread) template(value grammar.Scalar) grammar.Template {
+	t, bad := grammar.ParseTemplate(value)
+	if bad != nil {
+		s.findings.Add(*bad)
+		return t
+	}
+	n := t.Count()
+	if n == 0 || n == s.name.Count() || !s.known() {
+		return t
+	}
+	if s.name.Count() == 0 {
+		s.related(grammar.CodeRange, value.Span, s.entry.Span, "a single name", "`%s` has a range, but the name `%s` has none to go in step with", value.Value, s.entry.Value)
+	} else {
+		s.related(grammar.CodeRange, value.Span, s.entry.Span, "the names", "the range in `%s` has %d numbers, but `%s` has %d", value.Value, n, s.entry.Value, s.name.Count())
+	}
+	return grammar.Template{}
+}
+
+// each makes the entry's hosts. What a template gives for a host is asked through at; it is zero when it is not known.
+func (s *spread) each(site grammar.Template, use func(h *host, at func(grammar.Template) grammar.Scalar)) {
+	if !s.known() {
+		return
+	}
+	for i := range max(s.name.Count(), 1) {
+		if len(s.byName) == maxHosts {
+			s.errorf(grammar.CodeRange, s.entry.Span, "the topology has more than %d nodes", maxHosts)
+			return
+		}
+		name := s.name.At(i, "", "")
+		h := &host{height: -1}
+		h.node = &topology.Node{Name: text(name), NameFrom: topology.NameFromTopology}
+		if first, taken := s.byName[strings.ToLower(name.Value)]; taken {
+			s.related(grammar.CodeName, s.entry.Span, first.node.Name.Span, "first here", "name `%s` is taken; names are unique without regard to case", name.Value)
+			return
+		}
+		s.byName[strings.ToLower(name.Value)] = h
+		if site.Usable() && !site.IsEmpty() {
+			h.site = site.At(i, name.Value, "")
+			h.node.Site = h.site.Value
+			s.checkName("site", h.site)
+		}
+		use(h, func(t grammar.Template) grammar.Scalar { return s.value(h, t, i) })
+	}
+}
+
+func (s *spread) value(h *host, t grammar.Template, i int) grammar.Scalar {
+	if !t.Usable() || t.IsEmpty() {
+		return grammar.Scalar{}
+	}
+	v := t.At(i, h.node.Name.Value, h.node.Site)
+	if t.Holds("site") && h.node.Site == "" {
+		s.errorf(grammar.CodeReference, v.Span, "`{site}` stands here, but `%s` has no `site`", h.node.Name.Value)
+		return grammar.Scalar{}
+	}
+	return v
+}

@@ -1,0 +1,322 @@
+package load
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"stktc/grammar"
+	"stktc/grammar/diag"
+)
+
+// pick finds the hosts that selectors stand for, in the order of the selectors and each once. A selector that matches nothing, or
+// a range of which a name is not there, is reported. A glob never means the one who asks.
+func (b *topologyBuilder) pick(selectors []grammar.Scalar, among []*host, what string, asker *host) []member {
+	var members []member
+	seen := map[*host]bool{}
+	for _, s := range selectors {
+		sel, bad := grammar.ParseSelector(s)
+		if bad != nil {
+			b.findings.Add(*bad)
+			continue
+		}
+		for _, h := range b.match(sel, among, what, asker) {
+			if !seen[h] {
+				seen[h] = true
+				members = append(members, member{h, s})
+			}
+		}
+	}
+	return members
+}
+
+func (b *topologyBuilder) match(sel grammar.Selector, among []*host, what string, asker *host) []*host {
+	if sel.Site != "" {
+		return b.matchSite(sel)
+	}
+	var found []*host
+	var missing []string
+	for _, pattern := range sel.Patterns {
+		before := len(found)
+		if !grammar.IsGlob(pattern) {
+			h := b.byName[strings.ToLower(pattern)]
+			if h != nil && h.node.Name.Value == pattern && (what == "node" || h.balancer != nil) {
+				found = append(found, h)
+			}
+		} else {
+			for _, h := range among {
+				if h != asker && grammar.MatchGlob(pattern, h.node.Name.Value) {
+					found = append(found, h)
+				}
+			}
+		}
+		if len(found) == before {
+			missing = append(missing, pattern)
+		}
+	}
+	if len(missing) > 0 {
+		b.noMatch(sel, missing, among, what)
+	}
+	return found
+}
+
+// noMatch reports what a selector does not find, unless names that could not be read may be the reason.
+func (b *topologyBuilder) noMatch(sel grammar.Selector, missing []string, among []*host, what string) {
+	if b.unnamed {
+		return
+	}
+	var names []string
+	for _, h := range among {
+		names = append(names, h.node.Name.Value)
+	}
+	subject := fmt.Sprintf("selector `%s`", sel.Value)
+	if len(sel.Patterns) > 1 {
+		subject = fmt.Sprintf("%s of selector `%s`", grammar.List(missing), sel.Value)
+	}
+	b.errorf(grammar.CodeSelector, sel.Span, "%s matches no %s; %s", subject, what, grammar.Accepted(missing[0], names))
+}
+
+func (b *topologyBuilder) matchSite(sel grammar.Selector) []*host {
+	var found []*host
+	var sites []string
+	for _, h := range b.balancers {
+		if h.node.Site == sel.Site {
+			found = append(found, h)
+		}
+		if site := "@" + h.node.Site; h.node.Site != "" && !slices.Contains(sites, site) {
+			sites = append(sites, site)
+		}
+	}
+	if len(found) == 0 && !b.unnamed {
+		b.errorf(grammar.CodeSelector, sel.Span, "selector `%s` matches no balancer; %s", sel.Value, grammar.Accepted(sel.Value, sites))
+	}
+	return found
+}
+
+// visit is how far the walk along sums has come with a host.
+type visit uint8
+
+const (
+	unvisited visit = iota
+	visiting
+	visited
+)
+
+// sums resolves who sums whom, and how high each aggregator stands.
+func (b *topologyBuilder) sums() {
+	for _, a := range b.aggregators {
+		a.members = b.pick(a.aggregator.Sums, b.order, "node", a)
+		for _, m := range a.members {
+			m.sums = append(m.sums, member{a, m.by})
+		}
+	}
+	for _, h := range b.balancers {
+		h.height, h.visit = 0, visited
+	}
+	for _, a := range b.aggregators {
+		b.climb(a)
+	}
+	for _, a := range b.aggregators {
+		b.checkHeight(a)
+		b.checkSections(a)
+	}
+	b.overlaps()
+	b.carry()
+}
+
+// climb finds an aggregator's height. It stays -1 when a member's is not known, or when members are of different heights.
+func (b *topologyBuilder) climb(a *host) {
+	if a.visit != unvisited {
+		return
+	}
+	a.visit = visiting
+	defer func() { a.visit = visited }()
+	height := -1
+	var first member
+	for _, m := range a.members {
+		if m.visit == visiting {
+			b.circle(a, m)
+			return
+		}
+		b.climb(m.host)
+		switch {
+		case m.height < 0:
+			return
+		case height < 0:
+			height, first = m.height, m
+		case m.height != height:
+			b.related(grammar.CodeHeight, m.by.Span, first.by.Span, kind(first.host), "`%s` sums %s and %s; members must all stand on one level", a.node.Name.Value, kind(first.host), kind(m.host))
+			return
+		}
+	}
+	if height >= 0 {
+		a.height = height + 1
+	}
+}
+
+func kind(h *host) string {
+	if h.height == 0 {
+		return fmt.Sprintf("the balancer `%s`", h.node.Name.Value)
+	}
+	return fmt.Sprintf("`%s` of level %d", h.node.Name.Value, h.height)
+}
+
+// circle reports that a sums m, which sums a again.
+func (b *topologyBuilder) circle(a *host, m member) {
+	if m.host == a {
+		b.errorf(grammar.CodeHeight, m.by.Span, "`%s` sums itself", a.node.Name.Value)
+		return
+	}
+	b.related(grammar.CodeHeight, m.by.Span, m.node.Name.Span, "summed here", "`%s` sums `%s`, which sums `%s` again, by itself or through others", a.node.Name.Value, m.node.Name.Value, a.node.Name.Value)
+}
+
+func (b *topologyBuilder) checkHeight(a *host) {
+	levels := len(b.file.Levels)
+	if a.height >= levels && levels > 0 {
+		b.errorf(grammar.CodeHeight, a.node.Name.Span, "`%s` stands %d above the nodes, but `levels` ends at %d", a.node.Name.Value, a.height, levels-1)
+	}
+	b.checkName("section", a.aggregator.Section)
+}
+
+// checkSections makes sure that the peers section that an aggregator names is one of its members'.
+func (b *topologyBuilder) checkSections(a *host) {
+	name := a.aggregator.Peers
+	if name.IsZero() {
+		return
+	}
+	var without []string
+	for _, m := range a.members {
+		if m.balancer != nil && len(m.listens) > 0 && m.section(name) == nil {
+			without = append(without, m.node.Name.Value)
+		}
+		if m.aggregator != nil && m.height > 0 && !slices.Contains(m.families(), name.Value) {
+			without = append(without, m.node.Name.Value)
+		}
+	}
+	if len(without) > 0 {
+		b.errorf(grammar.CodeReference, name.Span, "peers section `%s` of `%s` is not that of %s", name.Value, a.node.Name.Value, grammar.List(without))
+	}
+}
+
+// families are the peers sections whose tables an aggregator of known height sums: its own, else those of its members.
+func (h *host) families() []string {
+	if h.family != nil {
+		return h.family
+	}
+	switch {
+	case h.balancer != nil:
+		if l := h.section(grammar.Scalar{}); l != nil {
+			h.family = []string{l.section.Value}
+		}
+	case !h.aggregator.Peers.IsZero():
+		h.family = []string{h.aggregator.Peers.Value}
+	default:
+		for _, m := range h.members {
+			h.family = append(h.family, m.families()...)
+		}
+		slices.Sort(h.family)
+		h.family = slices.Compact(h.family)
+	}
+	return h.family
+}
+
+// overlaps reports aggregators of one peers section that share members. Only those that share all are meant so: they are replicas.
+func (b *topologyBuilder) overlaps() {
+	type pair struct{ first, second *host }
+	reported := map[pair]bool{}
+	for _, h := range b.order {
+		for i, second := range h.sums {
+			before := h.sums[:i]
+			k := slices.IndexFunc(before, func(first member) bool {
+				return first.height > 0 && second.height > 0 && intersect(first.families(), second.families())
+			})
+			if k < 0 || reported[pair{before[k].host, second.host}] {
+				continue
+			}
+			reported[pair{before[k].host, second.host}] = true
+			b.overlap(h, before[k], second)
+		}
+	}
+}
+
+func (b *topologyBuilder) overlap(shared *host, first, second member) {
+	code, words := grammar.CodeHeight, "`%s` and `%s` both sum `%s`, but not all the same members; the sets must be equal, or apart"
+	if sameMembers(first.members, second.members) {
+		code = grammar.CodeLater
+		words = "`%s` and `%s` both sum `%s` and all the same members: replicas are part of the schema but this version of stktc does not carry them out yet"
+	}
+	b.related(code, second.by.Span, first.by.Span, "summed here", words, first.node.Name.Value, second.node.Name.Value, shared.node.Name.Value)
+}
+
+func sameMembers(a, b []member) bool {
+	in := map[*host]bool{}
+	for _, m := range a {
+		in[m.host] = true
+	}
+	return len(a) == len(b) && !slices.ContainsFunc(b, func(m member) bool { return !in[m.host] })
+}
+
+func intersect(a, b []string) bool {
+	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+}
+
+// carry finds the tables that come to each aggregator: from its balancers those of its peers section, from lower aggregators all
+// that have a suffix for their height.
+func (b *topologyBuilder) carry() {
+	byHeight := slices.Clone(b.aggregators)
+	slices.SortStableFunc(byHeight, func(x, y *host) int { return x.height - y.height })
+	for _, a := range byHeight {
+		if a.height < 1 {
+			continue
+		}
+		for _, t := range b.tableList {
+			if a.height < len(t.suffixes) && slices.ContainsFunc(a.members, func(m member) bool { return a.gets(t, m.host) }) {
+				a.carries = append(a.carries, t)
+			}
+		}
+		b.checkCarries(a)
+	}
+	for _, a := range slices.Backward(byHeight) {
+		a.climbTables()
+	}
+}
+
+// climbTables finds, for each table that comes to an aggregator whose upper ones know already, how high it is summed.
+func (a *host) climbTables() {
+	a.tops = map[*table]int{}
+	for _, t := range a.carries {
+		a.tops[t] = a.height
+		for _, up := range a.sums {
+			a.tops[t] = max(a.tops[t], up.tops[t])
+		}
+	}
+}
+
+// sound tells whether what was read so far is without errors: what was not understood may be why something seems to be missing.
+func (b *topologyBuilder) sound() bool {
+	return !slices.ContainsFunc(b.findings, func(f diag.Finding) bool { return f.Severity == diag.Error && f.Code != grammar.CodeLater })
+}
+
+// gets tells whether a table comes from a member.
+func (a *host) gets(t *table, m *host) bool {
+	if m.aggregator != nil {
+		return slices.Contains(m.carries, t)
+	}
+	section := m.section(a.aggregator.Peers)
+	return t.isOn(m) && section != nil && t.section(m) == section
+}
+
+// checkCarries reports an aggregator without work, and one that would make one table's suffix from two.
+func (b *topologyBuilder) checkCarries(a *host) {
+	if len(a.carries) == 0 && b.sound() {
+		b.errorf(grammar.CodeHeight, a.node.Name.Span, "no table reaches `%s`: none of peers section %s has a suffix for level %d on its members", a.node.Name.Value, grammar.List(a.families()), a.height)
+	}
+	made := map[string]grammar.Scalar{}
+	for _, t := range a.carries {
+		from, to := t.suffixes[a.height-1], t.suffixes[a.height]
+		if first, twice := made[to.Value]; twice && first.Value != from.Value {
+			b.related(grammar.CodeHeight, from.Span, first.Span, "the other", "`%s` would make tables with the suffix `%s` from both `%s` and `%s`", a.node.Name.Value, to.Value, first.Value, from.Value)
+		}
+		made[to.Value] = from
+	}
+}

@@ -35,9 +35,6 @@ type Aggregator struct {
 
 // New makes an aggregator. The configuration is taken as checked: names are unique within a section, each section has a local peer.
 func New(cfg Config, opt Options) (*Aggregator, error) {
-	if cfg.LearnTimeout == 0 {
-		cfg.LearnTimeout = DefaultLearnTimeout
-	}
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}

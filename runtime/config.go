@@ -6,13 +6,10 @@ import (
 
 // Config is what an Aggregator executes. It is the daemon's own type; cmd/stktc makes it from an aggregator's file.
 type Config struct {
-	Sections     []Section
-	LearnTimeout time.Duration // longest silence after the start; 0: DefaultLearnTimeout
-	GiveBack     bool          // whether a node that restarted empty gets its own last values
-	Hold         time.Duration // how long a disconnected peer's contributions live; 0: their table's expire, else DefaultHold
+	Sections []Section
 }
 
-// Defaults of Config.
+// Defaults of a Section.
 const (
 	DefaultLearnTimeout = 3 * time.Second
 	DefaultHold         = time.Hour
@@ -25,6 +22,10 @@ type Section struct {
 	Peers    []Peer
 	Rules    []Rule
 	Forwards []string // suffixes of tables that up peers send and that nodes and down peers get
+
+	LearnTimeout time.Duration // longest silence after the start; 0: DefaultLearnTimeout
+	NoGiveBack   bool          // a node that restarted empty does not get its own last values
+	Hold         time.Duration // how long a disconnected peer's contributions live; 0: their table's expire, else DefaultHold
 }
 
 // Rule sums tables that end in From into tables that end in To instead. An empty From takes every table that ends neither

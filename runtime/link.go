@@ -197,18 +197,21 @@ func (c *conversation) begin() {
 		for _, t := range m.section.list() {
 			if t.takes(m.direction) {
 				c.enter(t)
-				held = held || t.LastDefinition(c.l.name).Key.IsValid()
+				held = held || m.givesBack(t, c.l.name)
 			}
-		}
-		for _, t := range m.section.list() {
 			c.l.offer(m.section, t)
 		}
 	}
-	if held && c.l.isNode() && c.l.a.cfg.GiveBack {
+	if held {
 		c.askIn(requestWait)
 		return
 	}
 	c.askNow()
+}
+
+// givesBack tells whether the peer may get back what it contributed to the table before.
+func (m member) givesBack(t *table, name string) bool {
+	return m.direction == Node && !m.section.cfg.NoGiveBack && t.takes(Node) && t.LastDefinition(name).Key.IsValid()
 }
 
 // enter notes once that this session contributes to the table.
@@ -256,7 +259,7 @@ func (c *conversation) end() {
 
 // hold drops what the peer contributed to the table when it stays away for too long.
 func (l *link) hold(t *table) {
-	wait := l.a.cfg.Hold
+	wait := t.hold
 	if wait == 0 {
 		if wait = t.LastDefinition(l.name).Expire; wait == 0 {
 			wait = DefaultHold
@@ -316,15 +319,12 @@ func (c *conversation) ResyncRequested() {
 
 // own lists what the peer gets back, each of its tables once.
 func (c *conversation) own() []session.Own {
-	if !c.l.isNode() || !c.l.a.cfg.GiveBack {
-		return nil
-	}
 	var list []session.Own
 	for _, m := range c.l.members {
 		for _, t := range m.section.list() {
 			name := m.section.sourceName(t)
 			known := slices.ContainsFunc(list, func(o session.Own) bool { return o.Name == name })
-			if !known && m.direction == Node && t.takes(Node) && t.LastDefinition(c.l.name).Key.IsValid() {
+			if !known && m.givesBack(t, c.l.name) {
 				list = append(list, session.Own{Table: t.Table, Peer: c.l.name, Name: name})
 			}
 		}

@@ -28,7 +28,8 @@ type section struct {
 // table is one table of a section.
 type table struct {
 	*store.Table
-	rule int // of cfg.Rules; -1: forwarded
+	rule int           // of cfg.Rules; -1: forwarded
+	hold time.Duration // Section.Hold
 }
 
 func (t *table) forwarded() bool { return t.rule < 0 }
@@ -37,7 +38,11 @@ func (t *table) forwarded() bool { return t.rule < 0 }
 func (s *section) start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.timeout = time.AfterFunc(s.a.cfg.LearnTimeout, func() { s.release("learn-timeout") })
+	limit := s.cfg.LearnTimeout
+	if limit == 0 {
+		limit = DefaultLearnTimeout
+	}
+	s.timeout = time.AfterFunc(limit, func() { s.release("learn-timeout") })
 }
 
 func (s *section) stop() { s.timeout.Stop() }
@@ -86,7 +91,7 @@ func (s *section) table(name string, rule int) *table {
 	s.mu.Lock()
 	t, ok := s.tables[name]
 	if !ok {
-		t = &table{Table: store.New(name), rule: rule}
+		t = &table{Table: store.New(name), rule: rule, hold: s.cfg.Hold}
 		s.tables[name] = t
 		s.order = append(s.order, t)
 	}

@@ -75,7 +75,9 @@ func (c *command) app() *cli.App {
 
 // commands lists the subcommands in the order of the help.
 func (c *command) commands(usage cli.OnUsageErrorFunc) []*cli.Command {
-	commands := []*cli.Command{}
+	commands := []*cli.Command{
+		c.runCommand(),
+	}
 	for _, cmd := range commands {
 		cmd.OnUsageError = usage
 	}

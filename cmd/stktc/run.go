@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"stktc/cmd/internal/aggregator"
+	"stktc/grammar/diag"
+	"stktc/render"
+	"stktc/runtime"
+	"stktc/topology"
+	"stktc/topology/check"
+	"stktc/topology/load"
+)
+
+func (c *command) runCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "run",
+		Usage:     "run the aggregator that a hapee-stktagg.cfg describes",
+		UsageText: "stktc run -f FILE [-c] [--log-format text|json] [--log-level LEVEL]",
+		Description: "Speaks HAProxy's peers protocol with the peers of the file and sums their stick tables. Ends on SIGTERM or SIGINT,\n" +
+			"after it has sent what is pending. Exits with 78 when the file is not valid, 3 when an address cannot be used.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "f", Usage: "the aggregator's configuration `FILE`", Required: true},
+			&cli.BoolFlag{Name: "c", Usage: "only check the file: exits with 0 or 1"},
+			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`text` or json"},
+			&cli.StringFlag{Name: "log-level", Value: "info", Usage: "`LEVEL`: debug, info, warn or error"},
+		},
+		Action: c.run,
+	}
+}
+
+func (c *command) run(ctx *cli.Context) error {
+	if ctx.Args().Present() {
+		return usagef("run takes no arguments but flags, not %q", ctx.Args().First())
+	}
+	log, err := c.logger(ctx.String("log-format"), ctx.String("log-level"))
+	if err != nil {
+		return err
+	}
+	node, err := c.loadAggregator(ctx.String("f"))
+	if err != nil {
+		return err
+	}
+	if node == nil {
+		if ctx.Bool("c") {
+			return exit(exitFindings)
+		}
+		return exit(exitConfig)
+	}
+	if ctx.Bool("c") {
+		fmt.Fprintf(c.stderr, "ok: %s: %d aggregations sections\n", ctx.String("f"), len(node.Aggregations))
+		return nil
+	}
+	stop, cancel := signal.NotifyContext(ctx.Context, syscall.SIGTERM, syscall.SIGINT)
+	defer cancel()
+	return serve(stop, node, log)
+}
+
+// loadAggregator reads and checks an aggregator's file. Findings are printed; with errors among them there is no node.
+func (c *command) loadAggregator(file string) (*topology.Node, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	node, findings := load.Aggregator(file, text)
+	cluster := &topology.Cluster{Source: topology.FromDeployed, File: file, Nodes: []*topology.Node{node}, Files: diag.Files{file: text}}
+	if findings.Worst() != diag.Error {
+		findings.Add(check.Structure(cluster)...)
+	}
+	findings.Sort()
+	if len(findings) > 0 {
+		report := render.Findings{List: findings, Files: cluster.Files, Nodes: 1, Version: version()}
+		c.stderr.Write(report.Text(render.TextOptions{}))
+	}
+	if findings.Worst() == diag.Error {
+		return nil, nil
+	}
+	return node, nil
+}
+
+func (c *command) logger(format, level string) (*slog.Logger, error) {
+	var opt slog.HandlerOptions
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, usagef("--log-level %q: accepted are debug, info, warn and error", level)
+	}
+	opt.Level = l
+	handlers := map[string]func(io.Writer, *slog.HandlerOptions) slog.Handler{
+		"text": func(w io.Writer, o *slog.HandlerOptions) slog.Handler { return slog.NewTextHandler(w, o) },
+		"json": func(w io.Writer, o *slog.HandlerOptions) slog.Handler { return slog.NewJSONHandler(w, o) },
+	}
+	if handlers[format] == nil {
+		return nil, usagef("--log-format %q: accepted are text and json", format)
+	}
+	return slog.New(handlers[format](c.stderr, &opt)), nil
+}
+
+// serve runs the aggregator and its sockets until ctx ends.
+func serve(ctx context.Context, node *topology.Node, log *slog.Logger) error {
+	a, err := runtime.New(aggregator.Config(node), runtime.Options{Logger: log})
+	if err != nil {
+		return err
+	}
+	if err := a.Listen(); err != nil {
+		return err
+	}
+	log.Info("started", "version", version(), "pid", os.Getpid())
+	err = a.Serve(ctx)
+	log.Info("stopped")
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}

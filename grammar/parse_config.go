@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"stktc/grammar/diag"
 )
@@ -118,6 +119,9 @@ func (p *configParser) section(header Line) *Section {
 		end := diag.Span{File: p.file.Name, Start: s.Keyword.Span.End, End: s.Keyword.Span.End}
 		p.findings.Add(*Findingf(CodeArgument, end, "section `%s` has no name; accepted is `%s NAME`", s.Keyword.Value, s.Keyword.Value))
 	}
+	if named || s.Keyword.Value == "frontend" || s.Keyword.Value == "backend" || s.Keyword.Value == "listen" {
+		p.utf8(header.Words)
+	}
 	if named && len(header.Words) > 2 {
 		p.findings.Add(*Findingf(CodeLine, header.Words[2].Span, "%s is not understood behind `%s`; accepted is `%s NAME`", quote(header.Words[2].Value), lineText(header.Words[:2]), s.Keyword.Value))
 	}
@@ -140,6 +144,17 @@ func (p *configParser) beforeSections(line *Line) {
 		what = "a byte order mark"
 	}
 	p.findings.Add(*Findingf(CodeDirective, line.Words[0].Span, "%s stands before the first section; %s", what, hint))
+}
+
+// utf8 reports words that are no text: their values appear in our output. Elsewhere in a file HAProxy takes any bytes, and so do we.
+func (p *configParser) utf8(words []Scalar) bool {
+	for _, w := range words {
+		if !utf8.ValidString(w.Value) {
+			p.findings.Add(*Findingf(CodeText, w.Span, "%s is not UTF-8 text", quote(w.Value)))
+			return false
+		}
+	}
+	return true
 }
 
 func sectionNames() []string {
@@ -213,6 +228,10 @@ func (p *configParser) sectionStatements(s *Section, v *vocabulary) {
 		}
 		statement, e, findings := v.read(s.Keyword.Value, line)
 		line.Statement = statement
+		if e != nil && !e.quiet && !p.utf8(line.Words) {
+			line.Statement = nil
+			continue
+		}
 		p.findings.Add(findings...)
 		if e == nil || e.quiet || e.directive.repeat || line.Conditional {
 			continue

@@ -138,6 +138,7 @@ func TestParseStore(t *testing.T) {
 		{text: "http_req_rate()", bad: "from `)` on", at: ")"},
 		{text: "gpc0 ,gpc1", bad: "from ` ,gpc1` on", at: " ,gpc1"},
 		{text: "gpc0)", bad: "from `)` on", at: ")"},
+		{text: "gpc0,,gpc1", bad: "from `,gpc1` on", at: ",gpc1"},
 		{text: ",gpc0", bad: "from `,gpc0` on", at: ",gpc0"},
 		{text: "a(1)(2)", bad: "from `(2)` on", at: "(2)"},
 		{text: "a(1)b", bad: "from `b` on", at: "b"},

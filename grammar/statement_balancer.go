@@ -118,9 +118,11 @@ var (
 			return &Server{Keyword: l.scalar(g.Keyword), Name: l.scalar(g.Name), Address: l.scalar(g.Address), Options: l.options(g.Options)}
 		}),
 	}
+	// A second stick-table of a proxy is a second table of one name, which only the whole configuration shows.
 	stickTableDirective = &directive{
-		form:  stickTableForm,
-		words: tableWords,
+		form:   stickTableForm,
+		words:  tableWords,
+		repeat: true,
 		parse: grammarOf(func(l *line, g *stickTableSyntax) Statement {
 			return l.table(&Table{}, g.Arguments)
 		}),

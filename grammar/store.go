@@ -11,11 +11,11 @@ var storeParser = participle.MustBuild[storeSyntax](participle.Lexer(lexer.MustS
 	{Name: "Word", Pattern: `[^\s,()]+`},
 	{Name: "Punct", Pattern: `[,()]`},
 	{Name: "Other", Pattern: `(?s:.)`},
-})))
+})), participle.UseLookahead(2))
 
-// storeSyntax allows a comma at the end, as HAProxy does.
+// storeSyntax allows a comma at the end, as HAProxy does; that takes a second token of lookahead.
 type storeSyntax struct {
-	Items []*storeItemSyntax `parser:"(@@ (',' @@?)*)?"`
+	Items []*storeItemSyntax `parser:"(@@ (',' @@)* ','?)?"`
 }
 
 type storeItemSyntax struct {

@@ -1,0 +1,267 @@
+package grammar
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"stktc/grammar/diag"
+)
+
+// wordCases are lines and what HAProxy makes of them. Words that hold variables are marked with "?".
+var wordCases = []struct {
+	line  string
+	words []string
+	bad   string // part of the finding's summary
+	at    string // the text that the finding points at
+}{
+	{line: `a b c`, words: []string{"a", "b", "c"}},
+	{line: "  a\t\tb  ", words: []string{"a", "b"}},
+	{line: "a\v\fb", words: []string{"a", "b"}},
+	{line: `a#b c`, words: []string{"a"}},
+	{line: `a # b`, words: []string{"a"}},
+	{line: `a \#b`, words: []string{"a", "#b"}},
+	{line: `a "#b" '#c'`, words: []string{"a", "#b", "#c"}},
+	{line: `a "b c"d`, words: []string{"a", "b cd"}},
+	{line: `x"y z"'"'w`, words: []string{`xy z"w`}},
+	{line: `a 'b "c" d'`, words: []string{"a", `b "c" d`}},
+	{line: `a "b 'c' d"`, words: []string{"a", "b 'c' d"}},
+	{line: `a b\ c`, words: []string{"a", "b c"}},
+	{line: `a \\ \' \"`, words: []string{"a", `\`, "'", `"`}},
+	{line: `a "\" \\ \#"`, words: []string{"a", `" \ #`}},
+	{line: `a '\'`, words: []string{"a", `\`}},
+	{line: `a '\ \x41'`, words: []string{"a", `\ \x41`}},
+	{line: `a \x41\x2fb`, words: []string{"a", "A/b"}},
+	{line: `a "\x20"`, words: []string{"a", " "}},
+	{line: `a \q\1`, words: []string{"a", `\q\1`}},
+	{line: `a b\`, words: []string{"a", `b\`}},
+	{line: `a $b ${c}`, words: []string{"a", "$b", "${c}"}},
+	{line: `a '$b'`, words: []string{"a", "$b"}},
+	{line: `a "\$b"`, words: []string{"a", "$b"}},
+	{line: `a "$b"`, words: []string{"a", "$b?"}},
+	{line: `a x"${b}y"z`, words: []string{"a", "x${b}yz?"}},
+	{line: `a "${b-1 2}"`, words: []string{"a", "${b-1 2}?"}},
+	{line: `a "${b[*]}"`, words: []string{"a", "${b[*]}?"}},
+	{line: `a "$_b1.c"`, words: []string{"a", "$_b1.c?"}},
+	{line: `a é\ ü`, words: []string{"a", "é ü"}},
+	{line: "a b\rc d", words: []string{"a", "b"}, bad: "carriage return", at: "\rc d"},
+	{line: "a \rb", words: []string{"a", "b"}},
+	{line: `a "b`, words: []string{"a"}, bad: "quote `\"` is not closed", at: `"`},
+	{line: `a 'b "c`, words: []string{"a"}, bad: "quote `'` is not closed", at: `'`},
+	{line: `a b"`, words: []string{"a"}, bad: "quote `\"` is not closed", at: `"`},
+	{line: `a "b\"`, words: []string{"a"}, bad: "quote `\"` is not closed", at: `"`},
+	{line: `a \x4g b`, words: []string{"a"}, bad: "two hexadecimal digits", at: `\x4g`},
+	{line: `a \x`, words: []string{"a"}, bad: "two hexadecimal digits", at: `\x`},
+	{line: `a \x4`, words: []string{"a"}, bad: "two hexadecimal digits", at: `\x4`},
+	{line: `a "$1"`, words: []string{"a"}, bad: "not followed by a variable's name", at: `$1`},
+	{line: `a "${"`, words: []string{"a"}, bad: "not followed by a variable's name", at: `${"`},
+	{line: `a "$"`, words: []string{"a"}, bad: "not followed by a variable's name", at: `$"`},
+	{line: `a "${b"`, words: []string{"a"}, bad: "brace of", at: `${b"`},
+	{line: `a "${b-c"`, words: []string{"a"}, bad: "brace of", at: `${b-c"`},
+	{line: `a "${b:c}"`, words: []string{"a"}, bad: "brace of", at: `${b:c}"`},
+}
+
+func TestSplitLine(t *testing.T) {
+	const before = "first line\n"
+	for _, tt := range wordCases {
+		text := before + tt.line + "\nnext"
+		line, bad := splitLine("f", text, 2, len(before), len(before)+len(tt.line))
+		var got []string
+		for _, w := range line.Words {
+			mark := ""
+			if w.Unresolved {
+				mark = "?"
+			}
+			got = append(got, w.Value+mark)
+			checkScalar(t, text, w)
+		}
+		if fmt.Sprintf("%q", got) != fmt.Sprintf("%q", tt.words) {
+			t.Errorf("%q: words %q, want %q", tt.line, got, tt.words)
+		}
+		if (bad == nil) != (tt.bad == "") {
+			t.Errorf("%q: finding %v", tt.line, bad)
+			continue
+		}
+		if bad != nil {
+			s := bad.Primary.Span
+			if at := text[s.Start.Offset:s.End.Offset]; !strings.Contains(bad.Summary, tt.bad) || at != tt.at || s.Start.Column != s.Start.Offset-len(before)+1 {
+				t.Errorf("%q: finding %q at %q", tt.line, bad.Summary, at)
+			}
+		}
+	}
+}
+
+// checkScalar: a word's parts point at text that stands inside the word's own.
+func checkScalar(t testing.TB, text string, s Scalar) {
+	t.Helper()
+	from, to := s.Span.Start.Offset, s.Span.End.Offset
+	if from < 0 || from > to || to > len(text) {
+		t.Fatalf("word %q spans %d to %d of %d bytes", s.Value, from, to, len(text))
+	}
+	if s.source == nil && text[from:to] != s.Value {
+		t.Fatalf("word %q stands as %q", s.Value, text[from:to])
+	}
+	last := from
+	for i := range len(s.Value) + 1 {
+		at := s.At(i, i).Start.Offset
+		if at < last || at > to {
+			t.Fatalf("word %q: byte %d points at %d, behind %d, in %d to %d", s.Value, i, at, last, from, to)
+		}
+		last = at
+	}
+}
+
+func TestAtInsideQuotes(t *testing.T) {
+	text := `peer aggr1 "10.0.0."1:\x31'1111' local`
+	line, bad := splitLine("f", text, 1, 0, len(text))
+	if bad != nil || len(line.Words) != 4 || line.Words[2].Value != "10.0.0.1:11111" {
+		t.Fatal(line.Words, bad)
+	}
+	a, bad := ParseAddress(line.Words[2])
+	if bad != nil || a.Host.Value != "10.0.0.1" || a.Port != 11111 {
+		t.Fatal(a, bad)
+	}
+	if got := text[a.Host.Span.Start.Offset:a.Host.Span.End.Offset]; got != `10.0.0."1` {
+		t.Errorf("host stands as %q", got)
+	}
+	if got := text[a.PortAt.Start.Offset:a.PortAt.End.Offset]; got != `\x31'1111'` {
+		t.Errorf("port stands as %q", got)
+	}
+}
+
+// haproxyBinary finds the real HAProxy. Without one the test is skipped, unless the environment says that there must be one.
+func haproxyBinary(t *testing.T) string {
+	t.Helper()
+	name := os.Getenv("HAPROXY")
+	if name == "" {
+		name = "haproxy"
+	}
+	binary, err := exec.LookPath(name)
+	if err != nil {
+		if os.Getenv("STKTC_REQUIRE_HAPROXY") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip("no haproxy: ", err)
+	}
+	return binary
+}
+
+var complaint = regexp.MustCompile(`parsing \[[^\]]*:(\d+)\]: (.*)`)
+
+// complaints runs haproxy -c on a configuration and gives what it says of each line.
+func complaints(t *testing.T, binary, config string) map[int]string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "t.cfg")
+	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "-c", "-f", file)
+	cmd.Env = []string{"b=B", "_b1=B1", "HOME=/"}
+	out, _ := cmd.CombinedOutput()
+	said := map[int]string{}
+	for _, m := range complaint.FindAllSubmatch(out, -1) {
+		n, _ := strconv.Atoi(string(m[1]))
+		said[n] += string(m[2])
+	}
+	return said
+}
+
+// TestSplitLineAsHAProxy has HAProxy itself say what the words of each case are: .notice prints its only argument, or names the
+// second one as too many. What we refuse it must refuse, and what it takes we must take.
+func TestSplitLineAsHAProxy(t *testing.T) {
+	binary := haproxyBinary(t)
+	var config bytes.Buffer
+	for _, tt := range wordCases {
+		fmt.Fprintf(&config, ".notice %s\n", strings.TrimPrefix(tt.line, "a"))
+	}
+	said := complaints(t, binary, config.String())
+	for i, tt := range wordCases {
+		got := said[i+1]
+		text := ".notice " + strings.TrimPrefix(tt.line, "a")
+		line, bad := splitLine("f", text, 1, 0, len(text))
+		refused := regexp.MustCompile(`unmatched|forbidden|truncated or invalid`).MatchString(got)
+		if refused != (bad != nil && bad.Severity == diag.Error) {
+			t.Errorf("%s: HAProxy says %q, we %v", text, got, bad)
+		}
+		if refused {
+			continue
+		}
+		want := "''."
+		switch args := line.Words[1:]; {
+		case len(args) > 1:
+			want = fmt.Sprintf("Unexpected argument '%s'", expand(args[1]))
+		case len(args) == 1:
+			want = fmt.Sprintf("'%s'.", expand(args[0]))
+		}
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%s: HAProxy says %q, we have words %q, so it should say %q", text, got, lineText(line.Words), want)
+		}
+	}
+}
+
+// expand replaces the variables that the cases use, as HAProxy does with the test's environment.
+func expand(s Scalar) string {
+	if !s.Unresolved {
+		return s.Value
+	}
+	return strings.NewReplacer("${b-1 2}", "B", "${b[*]}", "B", "${b}", "B", "$_b1", "B1", "$b", "B").Replace(s.Value)
+}
+
+// TestScalarsAsHAProxy has HAProxy judge sizes, durations, store lists and types: it must refuse what we refuse and take what we take.
+func TestScalarsAsHAProxy(t *testing.T) {
+	binary := haproxyBinary(t)
+	type row struct {
+		line string
+		bad  bool
+	}
+	var rows []row
+	for _, v := range []string{"1", "100", "1k", "200K", "2m", "3G", "4294967295", "4294967296", "4g", "0", "0k", "k", "10t", "10kb", "-5"} {
+		_, bad := ParseSize(word(v))
+		rows = append(rows, row{"type ip size " + v, bad != nil})
+	}
+	for _, v := range []string{"0", "1000", "1us", "10s", "5m", "1h", "24d", "25d", "2147483647", "2147483648", "h", "10S", "-1s", "1.5s"} {
+		_, bad := ParseDuration(word(v))
+		rows = append(rows, row{"type ip size 1 expire " + v, bad != nil})
+	}
+	for _, v := range []string{"gpc0", "http_req_rate(10s),gpc0", "gpc_rate(3,10s)", "gpc0,", ",gpc0", "gpc0,,gpc1", "http_req_rate(10s", "http_req_rate()"} {
+		_, bad := ParseStore(word(v))
+		rows = append(rows, row{"type ip size 1 store " + v, len(bad) > 0})
+	}
+	for _, v := range []string{"type ip", "size 1", "type ip size 1 exipre 1h", "type ip size 1 expire", "type ip size 1 peers", "type ip size 1 nopurge", "size 1 type string len 5 expire 1m"} {
+		_, findings := ParseConfig("f", []byte("backend b\n stick-table "+v+"\n"))
+		rows = append(rows, row{v, findings.Count(diag.Error) > 0})
+	}
+	var config bytes.Buffer
+	for i, r := range rows {
+		fmt.Fprintf(&config, "backend b%d\n stick-table %s\n", i, r.line)
+	}
+	said := complaintsOfTables(t, binary, config.String())
+	for i, r := range rows {
+		if refused := said[2*i+2]; refused != r.bad {
+			t.Errorf("stick-table %s: HAProxy refuses it: %v, we: %v", r.line, refused, r.bad)
+		}
+	}
+}
+
+var tableComplaint = regexp.MustCompile(`ALERT.*parsing \[[^\]]*:(\d+)\] ?: stick-table`)
+
+func complaintsOfTables(t *testing.T, binary, config string) map[int]bool {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "t.cfg")
+	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := exec.Command(binary, "-c", "-f", file).CombinedOutput()
+	refused := map[int]bool{}
+	for _, m := range tableComplaint.FindAllSubmatch(out, -1) {
+		n, _ := strconv.Atoi(string(m[1]))
+		refused[n] = true
+	}
+	return refused
+}

@@ -1,0 +1,96 @@
+package check
+
+import (
+	"cmp"
+	"slices"
+
+	"stktc/grammar/diag"
+	"stktc/topology"
+)
+
+// Check is one kind of mistake: how it is found, and everything that there is to know about it.
+type Check struct {
+	Code     diag.Code
+	Slug     string // the code in words, stable: "peer-address-mismatch"
+	Title    string // one line without full stop
+	Severity diag.Severity
+	Since    string // the version of stktc that brought it
+	Text     Text
+	Bad      string // a txtar archive of deployed files, DIR/node/file, that has just this finding
+	Good     string // the same, mended: it has no finding
+	// Alone tells that one host's files are enough to find it: an aggregator refuses to start for an error of this kind.
+	Alone bool
+	Run   func(*Pass)
+}
+
+// Text is a check's documentation. Each part is one paragraph.
+type Text struct {
+	What    string // what is found
+	Why     string // what the mistake does to the cluster
+	RunTime string // what an operator sees of it, and what HAProxy says
+	Fix     string // what to do
+}
+
+// checks holds every check in the order of the codes.
+var checks = []*Check{
+	localpeer, localpeerLate, peerName, directory, duplicateName, duplicateAddress, absent,
+	peerAddress, oneWay, upWithoutDown, downWithoutUp, cycle, local, tlsOneSide, mark,
+	fromMatchesNothing, destinationMissing, unattached, forward, twoForms,
+	tableKey, tableStore, ratePeriod, tableSize, tableExpire,
+	rules, countedTwice, twoWriters, nodesMeshed,
+	statsInTmp, statsExposed,
+}
+
+// Checks lists all checks in the order of their codes. The literals are shared: do not change them.
+func Checks() []*Check { return slices.Clone(checks) }
+
+// Lookup finds a check by its code or slug; nil when there is none.
+func Lookup(id string) *Check {
+	for _, c := range checks {
+		if id == string(c.Code) || id == c.Slug {
+			return c
+		}
+	}
+	return nil
+}
+
+// Run applies every check to a cluster and gives the findings sorted.
+func Run(c *topology.Cluster) diag.List {
+	return run(c, func(*Check) bool { return true })
+}
+
+// Structure applies the checks that need no other host's files: what makes an aggregator's configuration contradict itself.
+func Structure(c *topology.Cluster) diag.List {
+	return run(c, func(k *Check) bool { return k.Alone })
+}
+
+func run(c *topology.Cluster, wanted func(*Check) bool) diag.List {
+	var found diag.List
+	v := newView(c)
+	for _, k := range checks {
+		if wanted(k) {
+			k.Run(&Pass{view: v, check: k, found: &found})
+		}
+	}
+	found.Sort()
+	return found
+}
+
+// Pass is one check at work on one cluster.
+type Pass struct {
+	*view
+	check *Check
+	found *diag.List
+}
+
+// report adds a finding: code and slug are the check's, so is the severity unless the finding has a milder one. Findings
+// that a graver one explains are left out by the caller, not here.
+func (p *Pass) report(f diag.Finding) {
+	f.Code, f.Slug = p.check.Code, p.check.Slug
+	f.Severity = cmp.Or(f.Severity, p.check.Severity)
+	for _, list := range []*[]string{&f.Nodes, &f.Edges, &f.Tables} {
+		slices.SortFunc(*list, topology.CompareNatural)
+		*list = slices.Compact(*list)
+	}
+	p.found.Add(f)
+}

@@ -1,0 +1,119 @@
+package check
+
+import (
+	"fmt"
+	"path"
+
+	"stktc/grammar/diag"
+	"stktc/topology"
+)
+
+var duplicateName = &Check{
+	Code:     "STK105",
+	Slug:     "duplicate-name",
+	Title:    "a name stands twice in a section, or two hosts claim it",
+	Severity: diag.Error,
+	Since:    "0.1",
+	Alone:    true,
+	Text: Text{
+		What:    "A peer's name is unique within its section, and a host's name within the cluster.",
+		Why:     "Peers know each other by name only. Of two that bear one name each new session ends the other's, so that the two take turns and their counters overwrite each other.",
+		RunTime: "HAProxy 2.6 accepts a section with a name twice; newer versions refuse it. Two hosts of one name show up as a session that is renewed all the time (`last_hdshk` stays small in `show peers`).",
+		Fix:     "Give each host a name of its own, in its files and in those of its peers.",
+	},
+	Bad: `-- aggr1/hapee-stktagg.cfg --
+aggregations myaggr
+  peer aggr1  192.168.56.111:11111 local
+  peer hapee1 192.168.56.101:44444
+  peer hapee1 192.168.56.102:44444
+  from .uncombined to .aggr
+`,
+	Good: `-- aggr1/hapee-stktagg.cfg --
+aggregations myaggr
+  peer aggr1  192.168.56.111:11111 local
+  peer hapee1 192.168.56.101:44444
+  peer hapee2 192.168.56.102:44444
+  from .uncombined to .aggr
+`,
+	Run: runDuplicateName,
+}
+
+func runDuplicateName(p *Pass) {
+	for _, n := range p.Cluster.Nodes {
+		for _, s := range n.Aggregations {
+			p.duplicateLines(n, "aggregations "+s.Name.Value, s.Peers)
+		}
+		for _, s := range n.Peers {
+			p.duplicateLines(n, "peers "+s.Name.Value, s.Peers)
+		}
+		if twins := p.sharing(n); len(twins) > 1 && twins[0] == n {
+			p.report(sameName(twins))
+		}
+	}
+}
+
+func (p *Pass) duplicateLines(n *topology.Node, section string, lines []*topology.Peer) {
+	first := map[string]*topology.Peer{}
+	for _, l := range lines {
+		before := first[l.Name.Value]
+		if before == nil || l.Name.Unresolved {
+			first[l.Name.Value] = l
+			continue
+		}
+		p.report(diag.Finding{
+			Summary: fmt.Sprintf("%s lists `%s` twice in `%s`", n.Name.Value, l.Name.Value, section),
+			Primary: note(l.Name.Span, "the same name again"),
+			Related: []diag.Note{note(before.Name.Span, "first here")},
+			Impact:  fmt.Sprintf("a peer is known by its name only: one of the two lines for `%s` is never used", l.Name.Value),
+			RunTime: &diag.RunTime{Command: "haproxy -c", On: n.Name.Value, Symptom: "2.6 accepts it, newer versions refuse it"},
+			Nodes:   []string{n.Name.Value},
+		})
+	}
+}
+
+// sharing lists the hosts with n's name, n included.
+func (p *Pass) sharing(n *topology.Node) []*topology.Node {
+	var same []*topology.Node
+	for _, m := range p.Cluster.Nodes {
+		if m.Name.Value == n.Name.Value && !m.Name.Unresolved {
+			same = append(same, m)
+		}
+	}
+	return same
+}
+
+// sameName is about hosts of one name. One whose directory bears the name is likely the rightful owner.
+func sameName(twins []*topology.Node) diag.Finding {
+	owner := 0
+	for i, n := range twins {
+		if path.Base(n.Dir) == n.Name.Value {
+			owner = i
+		}
+	}
+	name := twins[owner].Name
+	f := diag.Finding{
+		Summary: fmt.Sprintf("%s is the name of %d hosts", name.Value, len(twins)),
+		Related: []diag.Note{note(name.Span, "%s has it too", where(twins[owner]))},
+		Impact:  "peers know each other by name only: the hosts end each other's sessions by turns, and each overwrites what the other counted",
+		RunTime: &diag.RunTime{Command: "show peers", On: name.Value, Symptom: "`last_hdshk` stays at a few seconds, because the session is taken over again and again"},
+		Nodes:   []string{name.Value},
+	}
+	for i, n := range twins {
+		switch {
+		case i == owner:
+		case f.Primary.Span.IsZero():
+			f.Primary = note(n.Name.Span, "%s calls itself so; was the file copied?", where(n))
+		default:
+			f.Related = append(f.Related, note(n.Name.Span, "so does %s", where(n)))
+		}
+	}
+	return f
+}
+
+// where names a host by its directory, as its name does not tell it apart.
+func where(n *topology.Node) string {
+	if n.Dir == "" {
+		return "the host"
+	}
+	return code(n.Dir)
+}

@@ -1,0 +1,169 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"stktc/grammar/diag"
+	"stktc/topology"
+)
+
+var forward = &Check{
+	Code:     "STK305",
+	Slug:     "forward-mismatch",
+	Title:    "a forwarded table is made by nobody above, or a table from above is not forwarded",
+	Severity: diag.Error,
+	Since:    "0.1",
+	Text: Text{
+		What:    "An aggregator's `forward` names the suffix of tables that come from the aggregator above and go on to the nodes. Either nobody above makes such tables, or somebody does, the nodes declare them, and there is no `forward` for them.",
+		Why:     "The nodes' table for the upper sum stays empty; limits that look at it never trigger.",
+		RunTime: "All sessions look healthy. `show table` of the upper sum is empty on the nodes. Nothing is logged.",
+		Fix:     "Forward exactly the suffixes that stand after `to` in the aggregator above.",
+	},
+	Bad: `-- aggr1/hapee-stktagg.cfg --
+aggregations myaggr
+  peer aggr1  192.168.56.111:11111 local
+  peer hapee1 192.168.56.101:44444
+  from .uncombined to .aggr
+  peer aggr3  192.168.56.113:22222 up
+-- aggr3/hapee-stktagg.cfg --
+aggregations myl2
+  peer aggr3 192.168.56.113:22222 local
+  peer aggr1 192.168.56.111:11111 down
+  from .aggr to .l2
+-- hapee1/hapee-lb.cfg --
+backend mytable.uncombined
+  stick-table type ip size 100 expire 1h store http_req_rate(1h) peers mypeers
+backend mytable.l2
+  stick-table type ip size 100 expire 1h store http_req_rate(1h) peers mypeers
+peers mypeers
+  bind 0.0.0.0:44444
+  server hapee1
+  server aggr1 192.168.56.111:11111
+`,
+	Good: `-- aggr1/hapee-stktagg.cfg --
+aggregations myaggr
+  peer aggr1  192.168.56.111:11111 local
+  peer hapee1 192.168.56.101:44444
+  from .uncombined to .aggr
+  peer aggr3  192.168.56.113:22222 up
+  forward .l2
+-- aggr3/hapee-stktagg.cfg --
+aggregations myl2
+  peer aggr3 192.168.56.113:22222 local
+  peer aggr1 192.168.56.111:11111 down
+  from .aggr to .l2
+-- hapee1/hapee-lb.cfg --
+backend mytable.uncombined
+  stick-table type ip size 100 expire 1h store http_req_rate(1h) peers mypeers
+backend mytable.l2
+  stick-table type ip size 100 expire 1h store http_req_rate(1h) peers mypeers
+peers mypeers
+  bind 0.0.0.0:44444
+  server hapee1
+  server aggr1 192.168.56.111:11111
+`,
+	Run: runForward,
+}
+
+func runForward(p *Pass) {
+	for _, x := range p.Graph.Vertices {
+		if x.Section == nil {
+			continue
+		}
+		above, known := p.above(x)
+		for _, f := range x.Section.Forwards {
+			if known && !f.Unresolved && !slices.ContainsFunc(above, func(t topology.Text) bool { return meets(t.Value, f.Value) }) {
+				p.report(p.madeByNobody(x, f, above))
+			}
+		}
+		p.notForwarded(x, above)
+	}
+}
+
+// above lists the suffixes of the tables that the aggregators above x make or forward; false when some are not known.
+func (p *Pass) above(x *topology.Vertex) (all []topology.Text, known bool) {
+	known = true
+	for _, e := range p.uppers(x) {
+		if e.Upper.Section == nil {
+			known = false
+			continue
+		}
+		_, to, forward := suffixes(e.Upper.Section)
+		all = append(append(all, to...), forward...)
+	}
+	return all, known
+}
+
+// meets tells whether a table can end in both suffixes.
+func meets(a, b string) bool { return strings.HasSuffix(a, b) || strings.HasSuffix(b, a) }
+
+func (p *Pass) madeByNobody(x *topology.Vertex, f topology.Text, above []topology.Text) diag.Finding {
+	finding := diag.Finding{
+		Summary: fmt.Sprintf("%s forwards tables ending in `%s`, but no aggregator above makes one", x.Name, f.Value),
+		Primary: note(f.Span, "nothing to forward"),
+		Impact:  fmt.Sprintf("tables ending in `%s` stay empty on the nodes, so limits that look at them never trigger", f.Value),
+		RunTime: &diag.RunTime{Command: "show table", On: x.Name, Symptom: fmt.Sprintf("no table ending in `%s`; all sessions look healthy", f.Value)},
+		Nodes:   []string{x.Name},
+	}
+	uppers := p.uppers(x)
+	if len(uppers) == 0 {
+		finding.Summary = fmt.Sprintf("%s forwards tables ending in `%s`, but has no `up` peer to get them from", x.Name, f.Value)
+		finding.Related = []diag.Note{note(x.Section.Header, "no `up` peer here")}
+	}
+	for _, t := range above {
+		finding.Related = append(finding.Related, note(t.Span, "`%s` comes from above", t.Value))
+	}
+	if len(above) == 1 {
+		finding.Fixes = []diag.Fix{{Title: "forward " + above[0].Value, Edits: p.replace(f.Span, above[0].Value)}}
+	}
+	for _, e := range uppers {
+		finding.Nodes = append(finding.Nodes, e.Upper.Name)
+	}
+	return finding
+}
+
+// notForwarded is about tables from above that nodes below x declare and x keeps to itself.
+func (p *Pass) notForwarded(x *topology.Vertex, above []topology.Text) {
+	seen := map[string]bool{}
+	for _, t := range above {
+		forwarded := slices.ContainsFunc(x.Section.Forwards, func(f topology.Text) bool { return f.Unresolved || meets(f.Value, t.Value) })
+		made := slices.ContainsFunc(x.Section.Rules, func(r *topology.Rule) bool { return meets(r.To.Value, t.Value) })
+		if forwarded || made || seen[t.Value] {
+			continue
+		}
+		seen[t.Value] = true
+		var nodes []string
+		var declared []diag.Note
+		for _, b := range p.balancersBelow(x) {
+			if b.Absent() {
+				continue
+			}
+			if table := tableEnding(b.Node, t.Value); table != nil {
+				nodes = append(nodes, b.Name)
+				declared = append(declared, note(table.Name.Span, "%s waits for it", b.Name))
+			}
+		}
+		if len(nodes) > 0 {
+			p.report(p.missingForward(x, t, nodes, declared))
+		}
+	}
+}
+
+func (p *Pass) missingForward(x *topology.Vertex, t topology.Text, nodes []string, declared []diag.Note) diag.Finding {
+	f := diag.Finding{
+		Summary: fmt.Sprintf("%s does not forward tables ending in `%s`, which come from above and which %s %s", x.Name, t.Value, and(nodes), verb(len(nodes), "declares", "declare")),
+		Primary: note(x.Section.Header, "no `forward %s` in this section", t.Value),
+		Related: append([]diag.Note{note(t.Span, "made here")}, declared...),
+		Impact:  fmt.Sprintf("tables ending in `%s` stay empty on %s, so limits that look at them never trigger", t.Value, and(nodes)),
+		RunTime: &diag.RunTime{Command: "show table", On: nodes[0], Symptom: fmt.Sprintf("the table ending in `%s` is empty; all sessions look healthy", t.Value)},
+		Nodes:   append(slices.Clone(nodes), x.Name),
+	}
+	fix := diag.Fix{Title: fmt.Sprintf("add `forward %s` to %s", t.Value, x.Name)}
+	if lines := x.Section.Peers; len(lines) > 0 {
+		fix.Edits = p.insertBefore(lines[len(lines)-1].Span, "forward "+t.Value)
+	}
+	f.Fixes = []diag.Fix{fix}
+	return f
+}

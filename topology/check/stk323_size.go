@@ -1,0 +1,50 @@
+package check
+
+import (
+	"strconv"
+
+	"stktc/grammar/diag"
+	"stktc/topology"
+)
+
+var tableSize = &Check{
+	Code:     "STK323",
+	Slug:     "aggregate-smaller",
+	Title:    "an aggregate has room for fewer keys than the table that it is made of, or than on other nodes",
+	Severity: diag.Warning,
+	Since:    "0.1",
+	Text: Text{
+		What:    "An aggregate holds the keys of all nodes together, yet its `size` is smaller than that of the table on a single node, or smaller than the same aggregate's on other nodes.",
+		Why:     "When the table is full, its oldest keys are removed to make room. They come back with the next update, so that a lookup finds or misses them by chance.",
+		RunTime: "`show table` says `used` equal to `size`. Nothing is logged.",
+		Fix:     "Give the aggregate at least the size of the largest source; the sum of all sources is safe.",
+	},
+	Bad:  shapeExample("type ip size 100k expire 1h store http_req_rate(1h)", "type ip size 10k expire 1h store http_req_rate(1h)"),
+	Good: shapeExample("type ip size 100k expire 1h store http_req_rate(1h)", "type ip size 200k expire 1h store http_req_rate(1h)"),
+	Run:  runSize,
+}
+
+func runSize(p *Pass) {
+	aggregates := map[*topology.Table]bool{}
+	for _, h := range p.flows() {
+		if t := tableNamed(p.sharedTables(h.first), h.name); t != nil {
+			aggregates[t] = true
+		}
+	}
+	size := aspect{
+		of: func(t *topology.Table) (string, bool) { return strconv.FormatInt(t.Shape.Size, 10), t.Shape.Size > 0 },
+		at: func(t *topology.Table) diag.Span { return t.Shape.SizeSpan },
+	}
+	for _, m := range append(p.betweenNodes(size), p.betweenLevels(size, nil)...) {
+		t := m.deviate[0].table
+		if t.Shape.Size >= m.right.table.Shape.Size || !aggregates[t] {
+			continue
+		}
+		p.report(m.finding(p, size, wording{
+			noun:    "the size",
+			impact:  "with more keys than that the oldest are removed, and lookups miss them by chance",
+			command: "show table",
+			runTime: "`used` reaches `size`; nothing is logged",
+		}))
+	}
+}

@@ -1,0 +1,219 @@
+package check
+
+import (
+	"slices"
+	"strings"
+
+	"stktc/grammar/diag"
+	"stktc/topology"
+)
+
+// view is what the checks share: the cluster, its graph, and what follows from both. It is computed once and only read.
+type view struct {
+	Cluster *topology.Cluster
+	Graph   *topology.Graph
+
+	sections map[*topology.Peer]*topology.PeersSection
+	edges    map[*topology.Vertex][]*topology.Edge // both ends' edges
+	made     map[*topology.Vertex][]string         // see produced
+	renamed  map[*topology.Edge]alias              // see aliases
+}
+
+func newView(c *topology.Cluster) *view {
+	v := &view{
+		Cluster:  c,
+		Graph:    topology.NewGraph(c),
+		sections: map[*topology.Peer]*topology.PeersSection{},
+		edges:    map[*topology.Vertex][]*topology.Edge{},
+		made:     map[*topology.Vertex][]string{},
+	}
+	for _, n := range c.Nodes {
+		for _, s := range n.Peers {
+			for _, p := range s.Peers {
+				v.sections[p] = s
+			}
+		}
+	}
+	for _, e := range v.Graph.Edges {
+		v.edges[e.Lower] = append(v.edges[e.Lower], e)
+		if e.Upper != e.Lower {
+			v.edges[e.Upper] = append(v.edges[e.Upper], e)
+		}
+	}
+	v.renamed = v.aliases()
+	return v
+}
+
+// other is the far end of an edge.
+func other(e *topology.Edge, x *topology.Vertex) *topology.Vertex {
+	if e.Lower == x {
+		return e.Upper
+	}
+	return e.Lower
+}
+
+// lineOf is what x's files say about the far end; nil when they do not list it.
+func lineOf(e *topology.Edge, x *topology.Vertex) *topology.Peer {
+	if e.Lower == x {
+		return e.LowerPeer
+	}
+	return e.UpperPeer
+}
+
+func defect(e *topology.Edge, at *topology.Vertex, kind topology.DefectKind) bool {
+	return slices.ContainsFunc(e.Defects, func(d topology.Defect) bool { return d.Kind == kind && d.At == at })
+}
+
+// peersOf is the peers section of balancer x that an edge belongs to: the one that lists the far end, else the one on the
+// port that the far end dials, else the only one. It is nil for aggregators, for absent nodes, and when nothing decides.
+func (v *view) peersOf(e *topology.Edge, x *topology.Vertex) *topology.PeersSection {
+	if x.Node == nil || x.Section != nil {
+		return nil
+	}
+	if line := lineOf(e, x); line != nil {
+		return v.sections[line]
+	}
+	if dialled := lineOf(e, other(e, x)); dialled != nil {
+		for _, s := range x.Node.Peers {
+			if s.Listen.Port != 0 && s.Listen.Port == dialled.Address.Port {
+				return s
+			}
+		}
+	}
+	if len(x.Node.Peers) == 1 {
+		return x.Node.Peers[0]
+	}
+	return nil
+}
+
+// ownName is where x says what it calls itself; zero when it does not.
+func (v *view) ownName(e *topology.Edge, x *topology.Vertex) topology.Text {
+	switch s := v.peersOf(e, x); {
+	case x.Node == nil:
+	case x.Section != nil:
+		if x.Section.Local != nil {
+			return x.Section.Local.Name
+		}
+	case s != nil && !s.Local.IsZero():
+		return s.Local
+	default:
+		return x.Node.LocalPeer
+	}
+	return topology.Text{}
+}
+
+// isUnnamed tells that x does not say what it calls itself, so that nothing is known of how it greets.
+func (v *view) isUnnamed(e *topology.Edge, x *topology.Vertex) bool {
+	own := v.ownName(e, x)
+	return own.IsZero() || own.Unresolved
+}
+
+// listen is where x accepts the far end of an edge; zero when it does not say.
+func (v *view) listen(e *topology.Edge, x *topology.Vertex) topology.Address {
+	switch s := v.peersOf(e, x); {
+	case x.Section != nil && x.Section.Local != nil:
+		return x.Section.Local.Address
+	case s != nil:
+		return s.Listen
+	}
+	return topology.Address{}
+}
+
+// header is the first line of x's section that an edge belongs to.
+func (v *view) header(e *topology.Edge, x *topology.Vertex) diag.Span {
+	switch s := v.peersOf(e, x); {
+	case x.Section != nil:
+		return x.Section.Header
+	case s != nil:
+		return s.Header
+	}
+	return diag.Span{}
+}
+
+// lines are all lines of x's section, its own excepted.
+func (v *view) lines(e *topology.Edge, x *topology.Vertex) []*topology.Peer {
+	switch s := v.peersOf(e, x); {
+	case x.Section != nil:
+		return x.Section.Peers
+	case s != nil:
+		return s.Peers
+	}
+	return nil
+}
+
+// members are the edges to all that aggregator x sums.
+func (v *view) members(x *topology.Vertex) []*topology.Edge {
+	return v.edgesWhere(x, func(e *topology.Edge) bool { return !e.Mesh && e.Upper == x && e.Lower != x })
+}
+
+// uppers are the edges to the aggregators above x.
+func (v *view) uppers(x *topology.Vertex) []*topology.Edge {
+	return v.edgesWhere(x, func(e *topology.Edge) bool { return !e.Mesh && e.Lower == x && e.Upper != x })
+}
+
+func (v *view) edgesWhere(x *topology.Vertex, keep func(*topology.Edge) bool) []*topology.Edge {
+	var kept []*topology.Edge
+	for _, e := range v.edges[x] {
+		if keep(e) {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// balancersBelow lists the balancers whose counters reach x, x itself when it is one, in natural order.
+func (v *view) balancersBelow(x *topology.Vertex) []*topology.Vertex {
+	var found []*topology.Vertex
+	seen := map[*topology.Vertex]bool{}
+	var walk func(*topology.Vertex)
+	walk = func(x *topology.Vertex) {
+		if seen[x] {
+			return
+		}
+		seen[x] = true
+		if x.Kind == topology.Balancer {
+			found = append(found, x)
+		}
+		for _, e := range v.members(x) {
+			walk(e.Lower)
+		}
+	}
+	walk(x)
+	slices.SortStableFunc(found, func(a, b *topology.Vertex) int { return topology.CompareNatural(a.Name, b.Name) })
+	return found
+}
+
+func names(vertices []*topology.Vertex) []string {
+	var list []string
+	for _, x := range vertices {
+		list = append(list, x.Name)
+	}
+	return unique(list)
+}
+
+// replace is the edit that puts text in the place of a span. In a topology the values that checks compare are derived,
+// so there nothing is edited.
+func (v *view) replace(at diag.Span, text string) []diag.Edit {
+	if v.Cluster.Source == topology.FromTopology || at.IsZero() {
+		return nil
+	}
+	return []diag.Edit{{Span: at, NewText: text}}
+}
+
+// insertBefore is the edit that puts a line before the line of a span, indented alike.
+func (v *view) insertBefore(at diag.Span, line string) []diag.Edit {
+	if v.Cluster.Source == topology.FromTopology || at.IsZero() {
+		return nil
+	}
+	start := at.Start
+	text := v.Cluster.Files[at.File]
+	from := start.Offset - (start.Column - 1)
+	if from < 0 || start.Offset > len(text) {
+		return nil
+	}
+	indent := string(text[from:start.Offset])
+	if strings.TrimLeft(indent, " \t") != "" {
+		return nil
+	}
+	return []diag.Edit{{Span: diag.Span{File: at.File, Start: start, End: start}, NewText: line + "\n" + indent}}
+}

@@ -8,11 +8,10 @@ import (
 	"stktc/topology/sticktable"
 )
 
-// Where the vendor's daemon looks for its configuration.
-const (
-	aggregatorFile    = "hapee-stktagg.cfg"
-	aggregatorInstall = "/etc/hapee-extras/" + aggregatorFile
-)
+// AggregatorFile is the name of an aggregator's file, the vendor's daemon's own.
+const AggregatorFile = "hapee-stktagg.cfg"
+
+const aggregatorInstall = "/etc/hapee-extras/" + AggregatorFile
 
 func lowerAggregators(u *unit) {
 	for _, h := range u.hosts {

@@ -10,8 +10,9 @@ import (
 
 // localPeer is where a node's localpeer line goes.
 type localPeer struct {
-	place  place // zero: nowhere
-	global bool  // the line needs a global section of its own
+	place  place  // zero: nowhere
+	global bool   // the line needs a global section of its own
+	lead   string // the indentation of the global section that it goes into
 }
 
 func placeLocalPeer(u *unit) {
@@ -62,7 +63,7 @@ func (u *unit) emitLocalPeer(b *balancer) {
 	if len(b.bases) == 0 {
 		return
 	}
-	b.local = localPeer{place{b.bases[0], b.bases[0].firstStatement()}, true}
+	b.local = localPeer{place{b.bases[0], b.bases[0].firstStatement()}, true, ""}
 	var peers *grammar.Section
 	b.eachSection(func(file *base, s *grammar.Section) {
 		switch {
@@ -70,7 +71,7 @@ func (u *unit) emitLocalPeer(b *balancer) {
 		case s.Keyword.Value == "peers" && peers == nil:
 			peers = s
 		case s.Keyword.Value == "global" && !s.Header.Conditional:
-			b.local = localPeer{place{file, s.Header.End}, false}
+			b.local = localPeer{place{file, s.Header.End}, false, lead(file, s)}
 			if peers != nil {
 				u.findings.Add(globalAfterPeers(b, s, peers))
 			}

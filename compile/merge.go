@@ -18,7 +18,7 @@ func merge(u *unit) {
 		name := h.node.Name.Value
 		if h.aggregator != nil {
 			h.files = append(h.files, &File{
-				Path:       path.Join(name, aggregatorFile),
+				Path:       path.Join(name, AggregatorFile),
 				Install:    aggregatorInstall,
 				Insertions: []Insertion{{Lines: h.aggregator}},
 			})
@@ -74,7 +74,7 @@ func (b *balancer) insertions(file *base, last bool) []Insertion {
 
 func (b *balancer) localPeerLines() []Line {
 	name := b.node.Name
-	line := Line{Indent: 1, Words: []string{"localpeer", name.Value}, Origin: name.Span}
+	line := Line{Indent: 1, Lead: b.local.lead, Words: []string{"localpeer", name.Value}, Origin: name.Span}
 	if !b.local.global {
 		return []Line{line}
 	}
@@ -158,7 +158,7 @@ func (u *unit) baseNames(h *host, b *balancer) {
 		switch {
 		case slices.Contains(names[:i], name):
 			u.findings.Add(baseNameFinding(h, at, diag.Error, fmt.Sprintf("two base files of a node are called `%s`", name)))
-		case name == aggregatorFile && h.aggregator != nil:
+		case name == AggregatorFile && h.aggregator != nil:
 			u.findings.Add(baseNameFinding(h, at, diag.Error, fmt.Sprintf("a base file is called `%s`, as the aggregator's own file", name)))
 		case i > 0 && name < names[i-1]:
 			u.findings.Add(baseNameFinding(h, at, diag.Warning,

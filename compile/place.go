@@ -30,6 +30,7 @@ func (u *unit) placeTable(b *balancer, t *proxyTable) {
 			conditional = s
 		default:
 			t.place = place{file, afterBinds(s)}
+			t.line.Lead = lead(file, s)
 			u.warnDisabled(b, t, s)
 		}
 	})
@@ -53,6 +54,20 @@ func afterBinds(s *grammar.Section) int {
 		}
 	}
 	return end
+}
+
+// lead is the indentation of a section's first statement, or of its last bind line.
+func lead(file *base, s *grammar.Section) string {
+	blanks := ""
+	for i := range s.Lines {
+		l := &s.Lines[i]
+		if len(l.Words) == 0 || l.Conditional || blanks != "" && !starts(l, "bind") {
+			continue
+		}
+		at := l.Words[0].Span.Start.Offset
+		blanks = string(file.text[lineStart(file.text, at):at])
+	}
+	return blanks
 }
 
 // warnDisabled says what HAProxy does not: the stick table of a disabled proxy exists and is never shared.

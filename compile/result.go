@@ -36,7 +36,8 @@ type Insertion struct {
 
 // Line is one generated line; without words and comment it is blank.
 type Line struct {
-	Indent  int // levels, of two spaces each
+	Indent  int    // levels, of two spaces each
+	Lead    string // blanks instead of Indent: those of the operator's lines around it
 	Words   []string
 	Comment string    // without its "#"
 	Origin  diag.Span // the line of the topology that made it

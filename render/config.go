@@ -104,7 +104,9 @@ func (p *printer) line(l *compile.Line, w widths) {
 
 func lineText(l *compile.Line, w widths) string {
 	var b strings.Builder
-	b.WriteString(strings.Repeat("  ", l.Indent))
+	if b.WriteString(l.Lead); l.Lead == "" {
+		b.WriteString(strings.Repeat("  ", l.Indent))
+	}
 	for i, word := range l.Words {
 		if i > 0 {
 			b.WriteByte(' ')

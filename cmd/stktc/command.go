@@ -76,6 +76,7 @@ func (c *command) app() *cli.App {
 // commands lists the subcommands in the order of the help.
 func (c *command) commands(usage cli.OnUsageErrorFunc) []*cli.Command {
 	commands := []*cli.Command{
+		c.buildCommand(),
 		c.runCommand(),
 	}
 	for _, cmd := range commands {

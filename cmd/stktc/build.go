@@ -1,0 +1,242 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"stktc/cmd/internal/outdir"
+	"stktc/compile"
+	"stktc/grammar/diag"
+	"stktc/render"
+	"stktc/topology"
+)
+
+func (c *command) buildCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "build",
+		Usage:     "compile a topology into every host's configuration files",
+		UsageText: "stktc build [FILE] [-o DIR] [--node N]… [--stdout | --check] [--diff] [--overwrite] [--prune] [--haproxy PATH]",
+		Description: "Reads topology.yaml, checks it, and writes DIR/<node>/hapee-stktagg.cfg, DIR/<node>/hapee-lb.cfg and DIR/manifest.json. Of the\n" +
+			"operator's own base files every byte is kept: lines are inserted and none is changed. Nothing is written when there is an\n" +
+			"error, or when a file in DIR was edited since it was built.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "o", Value: "out", Usage: "write to `DIR`"},
+			&cli.StringSliceFlag{Name: "node", Usage: "only the files of node `N`; may be given several times"},
+			&cli.BoolFlag{Name: "stdout", Usage: "print the files, write nothing"},
+			&cli.BoolFlag{Name: "check", Usage: "write nothing; exit 4 when DIR is not what the topology says"},
+			&cli.BoolFlag{Name: "diff", Usage: "print what changes as a unified difference"},
+			&cli.BoolFlag{Name: "overwrite", Usage: "replace files that were edited since they were built"},
+			&cli.BoolFlag{Name: "prune", Usage: "remove the files of nodes that left the topology"},
+			&cli.StringFlag{Name: "haproxy", Usage: "let the haproxy at `PATH` check every load balancer's files first; exit 5 when it refuses a line of ours"},
+		},
+		Action: c.build,
+	}
+}
+
+// build is one run of the command.
+type build struct {
+	*command
+	ctx     *cli.Context
+	source  *topologyFile
+	cluster *topology.Cluster
+	result  *compile.Result
+	tree    []render.Output // of all nodes
+	nodes   []string        // those that --node names
+}
+
+func (c *command) build(ctx *cli.Context) error {
+	arg, err := topologyArgument(ctx)
+	if err != nil {
+		return err
+	}
+	if ctx.Bool("stdout") {
+		for _, other := range []string{"check", "diff", "overwrite", "prune"} {
+			if ctx.Bool(other) {
+				return usagef("--stdout writes nothing, so --%s has no meaning beside it", other)
+			}
+		}
+	}
+	b := &build{command: c, ctx: ctx}
+	if b.source, err = c.openTopology(arg); err != nil {
+		return err
+	}
+	if err := b.compile(); err != nil {
+		return err
+	}
+	if b.nodes, err = b.selected(); err != nil {
+		return err
+	}
+	if ctx.IsSet("haproxy") {
+		if err := b.confirm(ctx.String("haproxy")); err != nil {
+			return err
+		}
+	}
+	if ctx.Bool("stdout") {
+		return b.print()
+	}
+	return b.write()
+}
+
+// compile reads, checks and compiles, and prints what there is to say.
+func (b *build) compile() error {
+	cluster, findings, err := b.source.load()
+	if err != nil {
+		return err
+	}
+	if findings.Worst() < diag.Error {
+		var more diag.List
+		b.result, more = compile.Compile(cluster)
+		findings.Add(more...)
+		findings.Sort()
+	}
+	b.cluster = cluster
+	report := render.Findings{List: findings, Files: cluster.Files, Nodes: len(cluster.Nodes), Version: version()}
+	b.stderr.Write(report.Text(render.TextOptions{}))
+	if findings.Worst() == diag.Error {
+		return exit(exitFindings)
+	}
+	b.tree = render.Tree(b.result)
+	return nil
+}
+
+// selected holds --node to the nodes that are there.
+func (b *build) selected() ([]string, error) {
+	var names []string
+	for _, h := range b.result.Hosts {
+		names = append(names, h.Node)
+	}
+	for _, n := range b.ctx.StringSlice("node") {
+		if slices.Contains(names, n) {
+			continue
+		}
+		if near := diag.Nearest(n, names); near != "" {
+			return nil, usagef("--node %q: there is no such node; did you mean %s?", n, near)
+		}
+		return nil, usagef("--node %q: there is no such node; the nodes are %s", n, strings.Join(names, ", "))
+	}
+	return b.ctx.StringSlice("node"), nil
+}
+
+func (b *build) isSelected(node string) bool {
+	return len(b.nodes) == 0 || slices.Contains(b.nodes, node)
+}
+
+// print writes the files to standard output, under headings when there are several.
+func (b *build) print() error {
+	var chosen []render.Output
+	for _, o := range b.tree {
+		if b.isSelected(o.Node) {
+			chosen = append(chosen, o)
+		}
+	}
+	for i, o := range chosen {
+		if len(chosen) > 1 {
+			if i > 0 {
+				fmt.Fprintln(b.stdout)
+			}
+			fmt.Fprintf(b.stdout, "# ==> %s <==\n", o.File.Path)
+		}
+		if _, err := b.stdout.Write(o.Text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write brings the files to disk, or only says what it would do.
+func (b *build) write() error {
+	var files []outdir.File
+	for _, o := range b.tree {
+		f := outdir.File{Path: o.File.Path, Text: o.Text}
+		if o.File.BaseName != "" {
+			f.Base = b.source.onDisk(o.File.BaseName)
+		}
+		files = append(files, f)
+	}
+	plan, err := outdir.NewPlan(b.ctx.String("o"), render.NewManifest(b.result, b.tree), files, outdir.Options{
+		Nodes: b.nodes, Overwrite: b.ctx.Bool("overwrite"), Prune: b.ctx.Bool("prune"),
+	})
+	if err != nil {
+		return err
+	}
+	if len(plan.Conflicts) > 0 {
+		return b.refuse(plan)
+	}
+	if b.ctx.Bool("diff") {
+		for _, change := range slices.Concat(plan.Changes, plan.Removals) {
+			b.stdout.Write(b.diff(change))
+		}
+	}
+	b.sayLeft(plan)
+	if b.ctx.Bool("check") {
+		return b.sayStale(plan)
+	}
+	if err := plan.Apply(); err != nil {
+		return err
+	}
+	for _, r := range plan.Removals {
+		fmt.Fprintf(b.stderr, "removed: %s\n", b.path(r.Path))
+	}
+	b.done(plan, fmt.Sprintf("%d written, %d unchanged", len(plan.Changes), plan.Unchanged))
+	return nil
+}
+
+func (b *build) done(plan *outdir.Plan, what string) {
+	nodes := len(b.result.Hosts)
+	if len(b.nodes) > 0 {
+		nodes = len(slices.Compact(slices.Sorted(slices.Values(b.nodes))))
+	}
+	fmt.Fprintf(b.stderr, "ok: %d nodes, %d files, %s in %s\n", nodes, len(plan.Changes)+plan.Unchanged, what, plan.Dir)
+}
+
+// refuse shows what stands in the way: the user's edits, which build would undo.
+func (b *build) refuse(plan *outdir.Plan) error {
+	for _, change := range plan.Conflicts {
+		b.stderr.Write(b.diff(change))
+	}
+	for _, change := range plan.Conflicts {
+		fmt.Fprintf(b.stderr, "error: %s is not as stktc wrote it\n", b.path(change.Path))
+	}
+	fmt.Fprintf(b.stderr, "nothing written; --overwrite makes the changes shown above\n")
+	return exit(exitFindings)
+}
+
+// diff shows a change; what is not there is /dev/null, as for patch.
+func (b *build) diff(change outdir.Change) []byte {
+	name := func(text []byte) string {
+		if text == nil {
+			return "/dev/null"
+		}
+		return filepath.ToSlash(b.path(change.Path))
+	}
+	return render.UnifiedDiff(name(change.Old), name(change.New), change.Old, change.New)
+}
+
+func (b *build) path(below string) string {
+	return filepath.Join(b.ctx.String("o"), filepath.FromSlash(below))
+}
+
+func (b *build) sayLeft(plan *outdir.Plan) {
+	if nodes := plan.LeftNodes(); len(nodes) > 0 {
+		fmt.Fprintf(b.stderr, "left: %s: no longer in %s; the files in %s stay (--prune removes them)\n", strings.Join(nodes, ", "), b.result.Source, plan.Dir)
+	}
+}
+
+// sayStale answers --check.
+func (b *build) sayStale(plan *outdir.Plan) error {
+	if !plan.Stale() {
+		b.done(plan, "all up to date")
+		return nil
+	}
+	for _, change := range slices.Concat(plan.Changes, plan.Removals) {
+		fmt.Fprintf(b.stderr, "stale: %s\n", b.path(change.Path))
+	}
+	if len(plan.Changes)+len(plan.Removals) == 0 {
+		fmt.Fprintf(b.stderr, "stale: %s\n", b.path(render.ManifestName))
+	}
+	return exit(exitDiffers)
+}

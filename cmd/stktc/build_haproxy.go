@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"stktc/cmd/internal/haproxy"
+	"stktc/compile"
+	"stktc/render"
+	"stktc/topology"
+)
+
+// haproxyTimeout bounds one "haproxy -c": it may look up names.
+const haproxyTimeout = 30 * time.Second
+
+// confirm lets a real HAProxy check every load balancer's files. What it says of lines of ours is mapped to the topology and
+// refuses the build; what it says of the operator's own lines is shown: certificates and modules may be missing here only.
+func (b *build) confirm(name string) error {
+	binary, err := haproxy.Find(name)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "stktc-build-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if dir, err = filepath.Abs(dir); err != nil { // haproxy runs elsewhere
+		return err
+	}
+	heard := &complaints{}
+	for _, n := range b.cluster.Nodes {
+		if !n.IsBalancer() || !b.isSelected(n.Name.Value) {
+			continue
+		}
+		v := &verdict{build: b, node: n, files: map[string]*render.Output{}}
+		if err := v.run(b.ctx.Context, binary, dir); err != nil {
+			return err
+		}
+		heard.add(v)
+	}
+	heard.print(b)
+	if heard.refused {
+		return exit(exitHAProxy)
+	}
+	return nil
+}
+
+// verdict is what HAProxy says of one node's files.
+type verdict struct {
+	*build
+	node     *topology.Node
+	files    map[string]*render.Output // by path on disk
+	messages []message
+	refused  bool // HAProxy does not accept the files
+}
+
+// message is one thing that HAProxy says.
+type message struct {
+	level string // ALERT or WARNING
+	file  string // on disk, "" when HAProxy names no place
+	line  int
+	text  string
+}
+
+func (v *verdict) run(ctx context.Context, binary, dir string) error {
+	args := []string{"-c"}
+	if v.node.Build.LocalPeer != topology.LocalPeerEmit { // beside a localpeer line -L is refused by HAProxy 3
+		args = append(args, "-L", v.node.Name.Value)
+	}
+	for i := range v.tree {
+		o := &v.tree[i]
+		if o.Node != v.node.Name.Value || path.Base(o.File.Path) == compile.AggregatorFile {
+			continue
+		}
+		file := filepath.Join(dir, filepath.FromSlash(o.File.Path))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, o.Text, 0o600); err != nil {
+			return err
+		}
+		v.files[file] = o
+		args = append(args, "-f", file)
+	}
+	ctx, cancel := context.WithTimeout(ctx, haproxyTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Dir = v.source.dir() // where relative paths in bases are most likely to lead somewhere
+	out, err := cmd.CombinedOutput()
+	var failed *exec.ExitError
+	if err != nil && (!errors.As(err, &failed) || ctx.Err() != nil) {
+		return fmt.Errorf("%s -c for %s: %w", binary, v.node.Name.Value, errors.Join(ctx.Err(), err))
+	}
+	v.refused = err != nil
+	v.messages = parseMessages(string(out))
+	return nil
+}
+
+var (
+	messageStart = regexp.MustCompile(`^\[(ALERT|WARNING|NOTICE|DIAG)\]\s*\(\d+\) : (?:config : )?(.*)$`)
+	messagePlace = regexp.MustCompile(`(?i)\bparsing \[([^\]]+):(\d+)\]\s*:\s*`)
+	quotedName   = regexp.MustCompile(`'([^']+)'`)
+)
+
+// parseMessages reads haproxy's output: a message may go on in further lines. Closing remarks without content are left out.
+func parseMessages(output string) []message {
+	var found []message
+	for _, l := range strings.Split(output, "\n") {
+		m := messageStart.FindStringSubmatch(l)
+		switch {
+		case m == nil:
+			if n := len(found); n > 0 && strings.HasPrefix(l, " ") {
+				found[n-1].text += "\n" + strings.TrimRight(l, " ")
+			}
+			continue
+		case m[1] == "NOTICE" || m[1] == "DIAG" || strings.HasPrefix(m[2], "Error(s) found in") || strings.HasPrefix(m[2], "Fatal errors found in"):
+			continue
+		}
+		one := message{level: m[1], text: m[2]}
+		if at := messagePlace.FindStringSubmatchIndex(m[2]); at != nil {
+			one.file = m[2][at[2]:at[3]]
+			one.line, _ = strconv.Atoi(m[2][at[4]:at[5]])
+			one.text = m[2][:at[0]] + m[2][at[1]:]
+		}
+		found = append(found, one)
+	}
+	return found
+}
+
+// place translates a message's place. Ours tells whether a line of ours is blamed: by its number, or, as HAProxy gives no
+// number for what it finds out at the end, by the name of a section of ours.
+func (v *verdict) place(m message) (where string, ours bool) {
+	o := v.files[m.file]
+	if o == nil {
+		for _, name := range quotedName.FindAllStringSubmatch(m.text, -1) {
+			if at, ok := v.ownSection(name[1]); ok {
+				return at, true
+			}
+		}
+		return "", false
+	}
+	before := 0
+	for _, l := range o.Lines {
+		if l.Number == m.line {
+			return fmt.Sprintf("%s:%d", l.Origin.File, l.Origin.Start.Line), true
+		}
+		if l.Number < m.line {
+			before++
+		}
+	}
+	return fmt.Sprintf("%s:%d", o.File.BaseName, m.line-before), false
+}
+
+// ownSection finds a peers section or a table of the topology by the name that HAProxy's messages quote.
+func (v *verdict) ownSection(name string) (string, bool) {
+	name = strings.TrimPrefix(name, "peers ")
+	for _, p := range v.node.Peers {
+		if p.Name.Value == name {
+			return fmt.Sprintf("%s:%d", p.Name.Span.File, p.Name.Span.Start.Line), true
+		}
+	}
+	for _, t := range v.node.Tables {
+		if t.Name.Value == name && !v.isBaseProxy(name) {
+			return fmt.Sprintf("%s:%d", t.Name.Span.File, t.Name.Span.Start.Line), true
+		}
+	}
+	return "", false
+}
+
+// isBaseProxy tells whether a base has the proxy that bears a table: then the proxy's name blames nobody.
+func (v *verdict) isBaseProxy(name string) bool {
+	for _, o := range v.files {
+		for _, in := range o.File.Insertions {
+			for _, l := range in.Lines {
+				if slices.Equal(l.Words, []string{"backend", name}) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// complaints collects what HAProxy says of all nodes; nodes that share a base share its complaints.
+type complaints struct {
+	texts   []string
+	nodes   map[string][]string // by text
+	refused bool                // a line of ours was refused
+}
+
+func (c *complaints) add(v *verdict) {
+	if c.nodes == nil {
+		c.nodes = map[string][]string{}
+	}
+	for _, m := range v.messages {
+		where, ours := v.place(m)
+		// Such a section is dropped with a warning, and then nothing is shared.
+		dropped := ours && strings.Contains(m.text, "Removing incomplete section")
+		if ours && v.refused && m.level == "ALERT" || dropped {
+			c.refused = true
+		}
+		whose := "not a line of ours: "
+		if ours {
+			whose = ""
+		}
+		if where != "" {
+			where += ": "
+		}
+		text := fmt.Sprintf("%s%s%s: %s", where, whose, strings.ToLower(m.level), m.text)
+		if c.nodes[text] == nil {
+			c.texts = append(c.texts, text)
+		}
+		c.nodes[text] = append(c.nodes[text], v.node.Name.Value)
+	}
+}
+
+func (c *complaints) print(b *build) {
+	for _, text := range c.texts {
+		nodes := c.nodes[text]
+		on := nodes[0]
+		if len(nodes) > 1 {
+			on = fmt.Sprintf("%s and %d more", on, len(nodes)-1)
+		}
+		fmt.Fprintf(b.stderr, "haproxy on %s: %s\n", on, text)
+	}
+	if c.refused {
+		fmt.Fprintln(b.stderr, "error: haproxy refuses lines that stktc made; nothing written")
+	}
+}

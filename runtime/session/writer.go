@@ -125,11 +125,9 @@ func (w *writer) encode() bool {
 		return true
 	}
 	all := w.updates()
-	if w.endLesson() || w.announcement(all) {
-		return true
-	}
+	said := w.endLesson() || w.announcement(all)
 	w.acks()
-	return !all
+	return said || !all
 }
 
 // beat appends a heartbeat when one is due, also while updates go out: HAProxy 2.6 takes nothing else for a sign of life.

@@ -21,7 +21,7 @@ func (s *shard) life(row []uint32, now uint32) uint32 {
 // rearm sees to it that the wheel looks at the row in time: at its first deadline, and where contributions of several peers go through different
 // periods at the next boundary. A row that is looked at early enough is left alone.
 func (s *shard) rearm(r ref, row []uint32, now uint32) {
-	at, ok := s.nextEvent(row, now)
+	at, ok := s.nextEvent(row, now, 0)
 	if !ok {
 		return
 	}
@@ -34,8 +34,8 @@ func (s *shard) rearm(r ref, row []uint32, now uint32) {
 	s.wheel.arm(s, r, row, at, now)
 }
 
-// nextEvent is when something about the row will change without an update.
-func (s *shard) nextEvent(row []uint32, now uint32) (at uint32, ok bool) {
+// nextEvent is when something about the row will change without an update: a contribution dies, or a rate enters its next period, the latter no sooner than after spacing.
+func (s *shard) nextEvent(row []uint32, now, spacing uint32) (at uint32, ok bool) {
 	wait := uint32(1<<32 - 1)
 	n := count(row)
 	for i := range n {
@@ -44,7 +44,7 @@ func (s *shard) nextEvent(row []uint32, now uint32) (at uint32, ok bool) {
 			wait = min(wait, clampPast(c[deadline]-now))
 		}
 		if n > 1 && s.lay.rates {
-			wait = min(wait, s.nextBoundary(c, now))
+			wait = min(wait, max(s.nextBoundary(c, now), spacing))
 		}
 	}
 	return now + wait, wait != 1<<32-1
@@ -92,23 +92,17 @@ func (s *shard) expire(r ref, now uint32) {
 	if lost || s.drifts(row, now) {
 		s.changed = s.log.touch(row, r, s.rows) || s.changed
 	}
-	s.rearmSpaced(r, row, now)
+	var spacing uint32
+	if count(row) > boundariesAPeriod {
+		spacing = s.lay.shortestPeriod / boundariesAPeriod
+	}
+	if at, ok := s.nextEvent(row, now, spacing); ok {
+		s.wheel.arm(s, r, row, at, now)
+	}
 }
 
-// rearmSpaced is rearm with at most 20 boundaries a period.
-func (s *shard) rearmSpaced(r ref, row []uint32, now uint32) {
-	at, ok := s.nextEvent(row, now)
-	if !ok {
-		return
-	}
-	if s.lay.rates && count(row) > 1 {
-		spacing := s.lay.shortestPeriod / 20
-		if wait := at - now; wait < spacing {
-			at = now + spacing
-		}
-	}
-	s.wheel.arm(s, r, row, at, now)
-}
+// boundariesAPeriod bounds how often a row is sent again in a period for its contributors' boundaries: each has one a period.
+const boundariesAPeriod = 20
 
 func (s *shard) dropDead(row []uint32, now uint32) bool {
 	lost := false

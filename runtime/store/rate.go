@@ -1,9 +1,6 @@
 package store
 
-import (
-	"math"
-	"math/bits"
-)
+import "math"
 
 // received turns a FreqCtr from the wire into what is kept: the local time at which its period began, and its counts. An
 // age of two periods and more means an unused or dead counter (HAProxy sends its whole clock as the age of one that was never used); an age that
@@ -32,59 +29,51 @@ func rotated(tick, curr, prev, period, now uint32) (elapsed, c, p uint32) {
 	return 0, 0, 0
 }
 
-// rateSum adds FreqCtr contributions so that the sum is exact in value and slope at the moment of sending:
-// curr Σc, prev Σp, and as the age the mean of the ages weighted by prev (by curr where nothing is in prev).
+// rateSum adds FreqCtr contributions that are in their current periods. Its age is that of the oldest, so that the receiver enters its next period when the first contributor
+// does; what the others have in prev and will have lost by then goes into curr. So the sum is exact in value (to half a count, by rounding) and in slope from the moment
+// of sending up to that boundary, where it is sent again. With the mean of the ages instead, a receiver is wrong between the boundaries of two contributors by up to the
+// difference of their counts.
 type rateSum struct {
-	curr, prev   uint64
-	currE, prevE uint64 // Σ c·e and Σ p·e: under 2⁶³ for 2¹⁶ contributors, as an age is under 2³¹ and one count under 2³²/contributors in any real sum; saturated else
+	period   uint32
+	elapsed  uint32 // the oldest age
+	counting int    // contributions that are not 0
+	curr     uint64 // Σ curr
+	prev     uint64 // Σ prev
+	moved    uint64 // Σ prev·(elapsed − own age): what goes from prev to curr, times the period
+}
+
+// see takes a contribution's age into account: all are seen before the first is added.
+func (s *rateSum) see(elapsed, curr, prev uint32) {
+	if curr|prev != 0 {
+		s.counting++
+		s.elapsed = max(s.elapsed, elapsed)
+	}
 }
 
 func (s *rateSum) add(elapsed, curr, prev uint32) {
+	if curr|prev == 0 {
+		return
+	}
 	s.curr += uint64(curr)
 	s.prev += uint64(prev)
-	s.currE = addSaturated(s.currE, uint64(curr)*uint64(elapsed))
-	s.prevE = addSaturated(s.prevE, uint64(prev)*uint64(elapsed))
-}
-
-func addSaturated(a, b uint64) uint64 {
-	sum, carry := bits.Add64(a, b, 0)
-	if carry != 0 {
-		return math.MaxUint64
-	}
-	return sum
+	s.moved = addSaturated(s.moved, uint64(prev)*uint64(s.elapsed-elapsed))
 }
 
 // value gives the three numbers of the wire. Counts are clamped so that their sum stays in 32 bits, which is how HAProxy adds them.
 func (s *rateSum) value() (elapsed, curr, prev uint64) {
-	switch {
-	case s.prev > 0:
-		elapsed = (s.prevE + s.prev/2) / s.prev
-	case s.curr > 0:
-		elapsed = (s.currE + s.curr/2) / s.curr
+	if s.counting == 0 {
+		return 0, 0, 0
 	}
-	curr = min(s.curr, math.MaxUint32)
-	return elapsed, curr, min(s.prev, math.MaxUint32-curr)
+	period := uint64(s.period)
+	curr = min(s.curr+(s.moved+period/2)/period, math.MaxUint32)
+	return uint64(s.elapsed), curr, min(s.prev, math.MaxUint32-curr)
 }
 
-// drift bounds how far the sum that receivers extrapolate can be from the truth if nothing is sent over this boundary: each contribution leaves
-// the common slope by at most the distance of its age from the common one (peers-protocol: Σ|p−c|·|e−E|/P), with its
-// next change of slope counted in.
-func drift(e, c, p uint32, common uint64, period uint32) uint64 {
-	distance := absDiff(uint64(e), common)
-	slope := max(absDiff(uint64(p), uint64(c)), uint64(c))
-	hi, lo := bits.Mul64(slope, distance)
-	if hi >= uint64(period) {
+func addSaturated(a, b uint64) uint64 {
+	if a+b < a {
 		return math.MaxUint64
 	}
-	q, _ := bits.Div64(hi, lo, uint64(period))
-	return q
-}
-
-func absDiff(a, b uint64) uint64 {
-	if a > b {
-		return a - b
-	}
-	return b - a
+	return a + b
 }
 
 // Rate reads a FreqCtr as HAProxy displays it (freq_ctr_total): events in the sliding period, of ms, that ends now. The three numbers are those of an update.

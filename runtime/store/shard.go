@@ -91,7 +91,8 @@ func (s *shard) reset(lay *layout) {
 	}
 	s.index = index{}
 	s.log.reset()
-	s.wheel = wheel{tick: s.wheel.tick}
+	s.wheel.heads = [wheelLevels * wheelBuckets]uint32{}
+	s.wheel.armed.Store(0)
 	s.rows = 0
 	s.values = make([]uint64, lay.slots)
 }

@@ -46,7 +46,11 @@ func (s *shard) sumScalar(f *field, row []uint32) uint64 {
 }
 
 func (s *shard) rateOf(f *field, row []uint32, now uint32) rateSum {
-	var sum rateSum
+	sum := rateSum{period: f.period}
+	for i := range count(row) {
+		w := s.contribution(row, i)[contribHead+f.word:]
+		sum.see(rotated(w[0], w[1], w[2], f.period, now))
+	}
 	for i := range count(row) {
 		w := s.contribution(row, i)[contribHead+f.word:]
 		sum.add(rotated(w[0], w[1], w[2], f.period, now))
@@ -54,32 +58,24 @@ func (s *shard) rateOf(f *field, row []uint32, now uint32) rateSum {
 	return sum
 }
 
-// drifts tells whether receivers would be wrong by more than one count and more than 1 % if they went on from what they were sent before the
-// boundary that lies just behind now.
+// drifts tells whether receivers would go wrong from the boundary that fired just before now, if nothing is sent: with a single contributor that counts they are exact
+// by themselves, and with a rate of 1 or less they cannot be wrong by more than a count.
 func (s *shard) drifts(row []uint32, now uint32) bool {
 	if count(row) < 2 {
 		return false
 	}
 	for i := range s.lay.fields {
 		f := &s.lay.fields[i]
-		if f.kind == rateKind && f.period != 0 && s.fieldDrifts(f, row, now-boundarySlack) {
+		if f.kind != rateKind || f.period == 0 {
+			continue
+		}
+		sum := s.rateOf(f, row, now-boundarySlack)
+		if e, c, p := sum.value(); sum.counting > 1 && Rate(e, c, p, f.period) > 1 {
 			return true
 		}
 	}
 	return false
 }
 
-// boundarySlack goes back before the boundary that fired: the wheel is up to a tick late.
-const boundarySlack = 2 << tickShift
-
-func (s *shard) fieldDrifts(f *field, row []uint32, at uint32) bool {
-	sum := s.rateOf(f, row, at)
-	e, c, p := sum.value()
-	var bound uint64
-	for i := range count(row) {
-		w := s.contribution(row, i)[contribHead+f.word:]
-		elapsed, curr, prev := rotated(w[0], w[1], w[2], f.period, at)
-		bound = addSaturated(bound, drift(elapsed, curr, prev, e, f.period))
-	}
-	return bound > max(1, Rate(e, c, p, f.period)/100)
-}
+// boundarySlack goes back before the boundary that fired: the wheel is up to a tick late, and its caller a call.
+const boundarySlack = 3 << tickShift

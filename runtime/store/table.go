@@ -233,11 +233,14 @@ func (t *Table) Rows() int {
 	return n
 }
 
-// Tick lets time pass: contributions and entries whose life is over go, and rates are sent again where they would drift. It is to be called every 20 ms or so, and does
+// Tick lets time pass: contributions and entries whose life is over go, and rates are sent again where they would drift. It is to be called every 5 ms or so, and does
 // a bounded amount of work per shard.
 func (t *Table) Tick(now uint32) {
 	for i := range t.shards {
 		s := &t.shards[i]
+		if s.wheel.armed.Load() == 0 {
+			continue
+		}
 		s.mu.Lock()
 		s.wheel.advance(s, now, tickBudget)
 		s.unlock()

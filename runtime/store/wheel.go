@@ -1,15 +1,17 @@
 package store
 
+import "sync/atomic"
+
 // wheel is a timer for rows: five levels of 64 buckets, each a list linked through the rows. It is lazy: a row that is due later than its bucket says is armed anew
 // when the bucket comes up, so that an update, which only prolongs, costs nothing here.
 type wheel struct {
-	tick  uint32 // the last tick that was done
-	armed int
+	tick  uint32                             // the last tick that was done
+	armed atomic.Int32                       // rows; read without the lock by Tick
 	heads [wheelLevels * wheelBuckets]uint32 // ref + 1 of the first row, 0 when empty
 }
 
 const (
-	tickShift    = 4 // a tick is 16 ms
+	tickShift    = 2 // a tick is 4 ms
 	wheelLevels  = 5
 	levelBits    = 6
 	wheelBuckets = 1 << levelBits
@@ -23,14 +25,14 @@ const (
 
 // arm puts the row into the bucket for the time at, or for the first tick after now if that has passed.
 func (w *wheel) arm(s *shard, r ref, row []uint32, at, now uint32) {
-	if w.armed == 0 {
+	if w.armed.Load() == 0 {
 		w.tick = now >> tickShift
 	}
 	row[due] = at
 	t := notBefore((at+1<<tickShift-1)>>tickShift, now>>tickShift+1)
 	w.link(s, r, row, notBefore(t, w.tick+1), w.tick)
 	row[meta] |= armed
-	w.armed++
+	w.armed.Add(1)
 }
 
 // notBefore is the later of two ticks.
@@ -67,7 +69,7 @@ func (w *wheel) disarm(s *shard, r ref, row []uint32) {
 		s.row(ref(row[next] - 1))[prev] = row[prev]
 	}
 	row[meta] &^= armed
-	w.armed--
+	w.armed.Add(-1)
 }
 
 // replace follows an armed row that moved from r to to.
@@ -91,7 +93,7 @@ func (w *wheel) setNext(s *shard, before, follows uint32) {
 // advance fires what is due up to now, at most budget rows, and tells whether it got through. What is left is done by the next call.
 func (w *wheel) advance(s *shard, now uint32, budget int) bool {
 	target := now >> tickShift
-	if w.armed == 0 {
+	if w.armed.Load() == 0 {
 		w.tick = target
 	}
 	for w.tick != target {
@@ -119,7 +121,7 @@ func (w *wheel) cascade(s *shard, tick uint32, budget *int) bool {
 			row := s.row(r)
 			w.disarm(s, r, row)
 			row[meta] |= armed
-			w.armed++
+			w.armed.Add(1)
 			w.link(s, r, row, notBefore((row[due]+1<<tickShift-1)>>tickShift, tick), tick)
 		}
 	}

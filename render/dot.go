@@ -63,12 +63,12 @@ func quoted(pairs ...string) map[string]string {
 	return m
 }
 
-// q quotes a string for DOT. An ampersand would begin an HTML entity even in a quoted label.
+// q quotes a string for DOT. An ampersand would begin an HTML entity even in a quoted label; what has no form, and U+FFFD, which
+// gographviz takes for broken UTF-8, becomes a question mark.
 func q(s string) string {
-	s = strings.ToValidUTF8(s, string(utf8.RuneError))
 	s = strings.Map(func(r rune) rune {
-		if r != '\n' && isHarmful(r) {
-			return utf8.RuneError
+		if r == utf8.RuneError || r != '\n' && isHarmful(r) || isNonCharacter(r) {
+			return '?'
 		}
 		return r
 	}, s)

@@ -186,3 +186,6 @@ func flowTexts(e *topology.Edge) []string {
 
 // isUpward tells whether the edge rises in the picture; those that close a cycle do not.
 func isUpward(e *topology.Edge) bool { return e.Lower.Rank < e.Upper.Rank }
+
+// isNonCharacter tells of the two code points that XML cannot hold, though they are no control characters.
+func isNonCharacter(r rune) bool { return r == 0xFFFE || r == 0xFFFF }

@@ -119,8 +119,12 @@ func mermaidText(lines ...string) string {
 	var out []string
 	for _, l := range lines {
 		var b strings.Builder
-		for _, r := range printable(l) {
+		text := []rune(printable(l))
+		for i, r := range text {
+			beforeSpace := i+1 == len(text) || text[i+1] == ' '
 			switch {
+			case beforeSpace && strings.ContainsRune(".-", r): // "1. x" and "- x" would be lists
+				fmt.Fprintf(&b, "#%d;", r)
 			case r >= 0x80, '0' <= r && r <= '9', 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', strings.ContainsRune(" :/,-.", r):
 				b.WriteRune(r)
 			default:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"stktc/grammar/diag"
 	"stktc/topology"
@@ -34,8 +35,8 @@ func (p *svgPrinter) line(format string, args ...any) { fmt.Fprintf(&p.out, form
 // xmlText escapes text for elements and attributes, and replaces what XML cannot hold.
 func xmlText(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r == 0xFFFE || r == 0xFFFF {
-			return 0xFFFD
+		if isNonCharacter(r) {
+			return utf8.RuneError
 		}
 		return r
 	}, printable(s))
@@ -103,7 +104,7 @@ func (p *svgPrinter) sites() {
 		if s.site == "" {
 			continue
 		}
-		p.line(`<rect class="site" x="%d" y="%d" width="%d" height="%d" rx="10"/>`, s.x, s.top, s.width, s.bottom-s.top)
+		p.line(`<rect class="site" x="%d" y="%d" width="%d" height="%d" rx="10"><title>%s</title></rect>`, s.x, s.top, s.width, s.bottom-s.top, xmlText(s.site))
 	}
 }
 
@@ -111,7 +112,7 @@ func (p *svgPrinter) sites() {
 func (p *svgPrinter) siteNames() {
 	for _, s := range p.strips {
 		if s.site != "" {
-			p.text(s.caption, s.top+18, "caption", clip(s.site, maxName))
+			p.text(s.caption, s.top+18, "caption", s.name)
 		}
 	}
 }

@@ -24,7 +24,7 @@ const (
 	captionRow = 26 // for the name of a site
 	portPitch  = 22 // between links at the lower side of a box
 	bendSlot   = 26 // of a link that passes a level
-	meshPitch  = 14
+	meshPitch  = 20
 	rackFrom   = 5 // so many equal balancers become a rack
 	maxLabels  = 4 // suffixes that are shown for one direction; tooltips have all
 )
@@ -80,8 +80,9 @@ type strip struct {
 	low, high     int // ranks
 	x, width      int
 	top, bottom   int
-	caption       int // x of the name
-	captionNeeded int
+	name          string // as shown
+	caption       int    // x of the name
+	captionNeeded int    // its width when nothing is cut
 }
 
 // row is the vertical extent of a rank, downwards: lanes with labels, the names of sites that begin, the blocks, links among balancers.

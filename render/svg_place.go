@@ -357,28 +357,44 @@ func (d *drawing) points(r *route) []point {
 	return append(points, point{x, d.rows[r.top.rank].foot}, point{x, r.top.y + r.top.height})
 }
 
-// placeCaption finds a place for the site's name where no link passes.
+// placeCaption finds a place for the site's name where no link passes; where none is wide enough the name is cut.
 func (s *strip) placeCaption(d *drawing) {
 	if s.site == "" {
 		return
 	}
-	s.caption = s.x + sitePad
-	var lanes []int
+	gaps := []int{s.x + sitePad - labelAway, s.x + s.width - sitePad + labelAway}
 	for _, r := range d.routes {
-		if d.strips[max(0, r.bottom.strip)] == s && r.bottom.rank == s.high {
-			lanes = append(lanes, r.bottom.x+r.lane)
+		if r.bottom.rank == s.high && d.stripAt(r.bottom) == s {
+			gaps = append(gaps, r.bottom.x+r.lane)
+		}
+		for _, b := range r.bends {
+			if b.rank == s.high && d.stripAt(b) == s {
+				gaps = append(gaps, b.x)
+			}
 		}
 	}
-	slices.Sort(lanes)
-	for _, x := range append([]int{s.x}, lanes...) {
-		from := x + sitePad
-		to := from + s.captionNeeded
-		crossed := slices.ContainsFunc(lanes, func(l int) bool { return l > from-labelAway && l < to+labelAway })
-		if !crossed && to+sitePad <= s.x+s.width {
-			s.caption = from
-			return
+	slices.Sort(gaps)
+	widest := 0
+	for i := range len(gaps) - 1 {
+		room := gaps[i+1] - gaps[i] - 2*labelAway
+		if room > widest {
+			s.caption, widest = gaps[i]+labelAway, room
+		}
+		if room >= s.captionNeeded {
+			break
 		}
 	}
+	s.name = clip(s.site, maxName)
+	for n := maxName; n > 1 && proportional(s.name, 12) > widest; n-- {
+		s.name = clip(s.site, n)
+	}
+}
+
+func (d *drawing) stripAt(b *block) *strip {
+	if b.strip == free {
+		return nil
+	}
+	return d.strips[b.strip]
 }
 
 // placeMeshes gives each link among balancers a depth at which it crosses no other lengthwise: the shortest lie highest.

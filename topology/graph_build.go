@@ -318,26 +318,33 @@ func wildcard(v *Vertex) bool {
 	return own != nil && own.Address.Raw == v.Address && anyHost(own.Address.Host)
 }
 
-// levelNames names the ranks: as the topology file does, else by the section that all aggregators of the rank share.
+// levelNames names the ranks: as the topology file does, else by the section that all aggregators of the rank share, unless another rank has it too.
 func levelNames(c *Cluster, vertices []*Vertex) []string {
 	top := 0
+	sections := map[string]map[int]bool{} // ranks by section
 	for _, v := range vertices {
 		top = max(top, v.Rank)
+		if v.Section != nil {
+			name := v.Section.Name.Value
+			if sections[name] == nil {
+				sections[name] = map[int]bool{}
+			}
+			sections[name][v.Rank] = true
+		}
 	}
 	names := make([]string, top+1)
-	for rank := range names {
-		if rank < len(c.Levels) {
-			names[rank] = c.Levels[rank].Name.Value
-			continue
-		}
-		sections := map[string]bool{}
-		for _, v := range vertices {
-			if v.Rank == rank && v.Section != nil {
-				sections[v.Section.Name.Value] = true
-				names[rank] = v.Section.Name.Value
+	for i := range min(len(names), len(c.Levels)) {
+		names[i] = c.Levels[i].Name.Value
+	}
+	for rank := len(c.Levels); rank <= top; rank++ {
+		shared := 0
+		for name, ranks := range sections {
+			if ranks[rank] {
+				names[rank] = name
+				shared += len(ranks)
 			}
 		}
-		if len(sections) != 1 {
+		if shared != 1 {
 			names[rank] = ""
 		}
 	}

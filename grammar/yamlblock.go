@@ -80,12 +80,13 @@ func (w *scalarTrace) blockBody(indent int, folded bool, chomp byte) {
 	w.end = w.at
 	for w.blockBreaks(indent, &pending) {
 		blank := isSpaceOrTab(w.text[w.at])
-		if folded && !afterBlank && !blank && lastBreak == "\n" {
-			if len(pending.value) == 0 {
-				w.put(" ", lastAt)
-			}
-		} else {
+		switch folds := folded && !afterBlank && !blank && lastBreak == "\n"; {
+		case !folds:
 			w.put(lastBreak, lastAt)
+		case len(pending.value) == 0:
+			w.put(" ", lastAt)
+		default:
+			pending.from[0] = lastAt
 		}
 		w.take(&pending)
 		afterBlank = blank

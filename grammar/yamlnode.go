@@ -185,10 +185,14 @@ func (r *yamlReader) fields(n *yaml.Node, owner string, at diag.Span, schema []f
 			f.read(e.key, e.value)
 		}
 	}
+	var missing []string
 	for _, f := range schema {
 		if f.needed && !seen[f.key] {
-			r.errorf(CodeMissingKey, at, "%s has no `%s`", owner, f.key)
+			missing = append(missing, f.key)
 		}
+	}
+	if len(missing) > 0 {
+		r.errorf(CodeMissingKey, at, "%s has no %s", owner, List(missing))
 	}
 }
 

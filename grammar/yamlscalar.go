@@ -16,7 +16,7 @@ func (y *yamlText) scalar(n *yaml.Node) Scalar {
 	if n.Value == "" && n.Style&^yaml.TaggedStyle == 0 {
 		return Scalar{Span: y.span(start, start)}
 	}
-	if n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 {
+	if y.hasProperty(start) {
 		start = y.content(start)
 	}
 	w := y.trace(n, start)
@@ -76,12 +76,7 @@ func (w *scalarTrace) copy(n int) {
 
 // isVerbatim tells whether the source from start on is the value itself, on one line.
 func (w *scalarTrace) isVerbatim(start int) bool {
-	for i, from := range w.from {
-		if from != start+i {
-			return false
-		}
-	}
-	return w.at == start+len(w.value)
+	return string(w.value) == string(w.text[start:w.at]) && w.pos(start).Line == w.pos(w.at).Line
 }
 
 func (w *scalarTrace) places() []diag.Pos {
@@ -120,21 +115,25 @@ func (w *scalarTrace) fold() {
 		return
 	}
 	w.at += n
+	before := len(w.value)
 	if first != "\n" {
 		w.put(first, start)
 	}
-	if more := w.breaks(); !more && first == "\n" {
+	w.breaks()
+	if len(w.value) == before {
 		w.put(" ", start)
 	}
+	// What was folded starts where the line before it ends.
+	w.from[before] = start
 }
 
 // breaks reads blank lines, if any: each gives its line break.
-func (w *scalarTrace) breaks() (any bool) {
-	for ; ; any = true {
+func (w *scalarTrace) breaks() {
+	for {
 		w.skipBlanks()
 		n, value := w.lineBreak(w.at)
 		if n == 0 {
-			return any
+			return
 		}
 		w.put(value, w.at)
 		w.at += n

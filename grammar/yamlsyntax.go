@@ -159,7 +159,12 @@ func (y *yamlText) syntaxFinding(err error) *diag.Finding {
 	case at == atParsed && line > 0:
 		stop = y.lineStart(line)
 	}
-	return Findingf(CodeSyntax, y.line(stop), "%s", words)
+	place := y.line(stop)
+	if place.Start == place.End {
+		// At the end of the file: what is missing belongs behind the last line.
+		place = y.line(y.lastWritten(stop))
+	}
+	return Findingf(CodeSyntax, place, "%s", words)
 }
 
 // probe parses once more and tells the line that yaml.v3 states, if any, the last byte that it looked at, and its problem. The text gets a line in front: an

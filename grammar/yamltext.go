@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"bytes"
 	"slices"
 	"unicode/utf8"
 
@@ -158,6 +159,11 @@ func (y *yamlText) offset(n *yaml.Node) int {
 	return at
 }
 
+// hasProperty tells whether a node starts with an anchor or a tag, of which the library hides the tag "!".
+func (y *yamlText) hasProperty(at int) bool {
+	return at < len(y.text) && (y.text[at] == '&' || y.text[at] == '!')
+}
+
 // content skips a node's anchor and tag, with the blanks, comments and line ends behind them.
 func (y *yamlText) content(at int) int {
 	for at < len(y.text) {
@@ -181,22 +187,27 @@ func (y *yamlText) content(at int) int {
 	return at
 }
 
-// property finds the end of the anchor or tag at an offset.
+// property finds the end of the anchor or tag at an offset. An anchor's name ends at the first character that it may not hold.
 func (y *yamlText) property(at int) int {
-	verbatim := y.text[at] == '!' && at+1 < len(y.text) && y.text[at+1] == '<'
-	for ; at < len(y.text); at++ {
+	anchor := y.text[at] == '&'
+	verbatim := bytes.HasPrefix(y.text[at:], []byte("!<"))
+	for at++; at < len(y.text); at++ {
 		c := y.text[at]
-		if n, _ := y.lineBreak(at); n > 0 || isSpaceOrTab(c) {
+		n, _ := y.lineBreak(at)
+		switch {
+		case anchor && !isAnchor(c), n > 0, isSpaceOrTab(c):
 			return at
-		}
-		if verbatim && c == '>' {
+		case verbatim && c == '>':
 			return at + 1
-		}
-		if !verbatim && (c == ',' || c == '[' || c == ']' || c == '{' || c == '}') {
+		case !verbatim && bytes.IndexByte([]byte(",[]{}"), c) >= 0:
 			return at
 		}
 	}
 	return at
+}
+
+func isAnchor(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-'
 }
 
 func isSpaceOrTab(c byte) bool { return c == ' ' || c == '\t' }

@@ -45,16 +45,17 @@ func Topology(fsys fs.FS, name string) (*topology.Cluster, diag.List, error) {
 func foldRanges(all diag.List) diag.List {
 	all.Sort()
 	var kept diag.List
-	more := 0
-	for i, f := range all {
+	var more []int
+	for _, f := range all {
 		if n := len(kept); n > 0 && kept[n-1].Code == f.Code && kept[n-1].Primary.Span == f.Primary.Span {
-			more++
-		} else {
-			kept.Add(f)
+			more[n-1]++
+			continue
 		}
-		if last := i+1 == len(all) || all[i+1].Code != f.Code || all[i+1].Primary.Span != f.Primary.Span; last && more > 0 {
-			kept[len(kept)-1].Notes = append(kept[len(kept)-1].Notes, fmt.Sprintf("the same place gives %d more findings of this kind, for other nodes", more))
-			more = 0
+		kept, more = append(kept, f), append(more, 0)
+	}
+	for i, n := range more {
+		if n > 0 {
+			kept[i].Notes = append(kept[i].Notes, fmt.Sprintf("%d more of this kind at the same place", n))
 		}
 	}
 	return kept

@@ -28,15 +28,18 @@ const (
 	blue   = "1;94"
 )
 
-// Text prints every finding with excerpts of all files that it concerns, and a last line with the counts. No findings give no text.
+// Text prints every finding with excerpts of all files that it concerns, the gravest first, and a last line with the counts.
+// No findings give no text.
 func (f *Findings) Text(o TextOptions) []byte {
 	if len(f.List) == 0 {
 		return nil
 	}
 	t := &textPrinter{files: f.Files, lines: map[string][]string{}, color: o.Color, width: cmp.Or(o.Width, 120)}
 	t.width = max(t.width, 40)
-	for i := range f.List {
-		t.finding(&f.List[i])
+	sorted := slices.Clone(f.List)
+	slices.SortStableFunc(sorted, func(a, b diag.Finding) int { return cmp.Compare(b.Severity, a.Severity) })
+	for i := range sorted {
+		t.finding(&sorted[i])
 		t.out.WriteByte('\n')
 	}
 	t.line(t.paint(bold, f.Counts()))

@@ -92,5 +92,16 @@ func (p *Pass) report(f diag.Finding) {
 		slices.SortFunc(*list, topology.CompareNatural)
 		*list = slices.Compact(*list)
 	}
+	f.Related = apart(f.Primary, f.Related)
 	p.found.Add(f)
+}
+
+// apart drops places that are marked already: what a topology writes once concerns many hosts at one place.
+func apart(primary diag.Note, related []diag.Note) []diag.Note {
+	marked := []diag.Span{primary.Span}
+	return slices.DeleteFunc(related, func(n diag.Note) bool {
+		again := slices.Contains(marked, n.Span)
+		marked = append(marked, n.Span)
+		return again
+	})
 }

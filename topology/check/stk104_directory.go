@@ -55,10 +55,16 @@ func runDirectory(p *Pass) {
 	}
 }
 
-// goesBy tells whether a host has the name in one of its roles: a host that is balancer and aggregator has two.
+// goesBy tells whether a host's files give it the name in some place: a host that is balancer and aggregator has two,
+// and one whose names contradict each other is STK101's.
 func (p *Pass) goesBy(n *topology.Node, name string) bool {
-	for _, x := range p.Graph.Vertices {
-		if x.Node == n && x.Name == name {
+	for _, s := range n.Peers {
+		if s.Local.Value == name {
+			return true
+		}
+	}
+	for _, s := range n.Aggregations {
+		if s.Local != nil && s.Local.Name.Value == name {
 			return true
 		}
 	}

@@ -43,6 +43,7 @@ type configParser struct {
 	open     []*Line // the .if lines without their .endif yet
 	before   bool    // a line before the first section was reported
 	last     diag.Pos
+	arena    arena
 }
 
 // lines splits the text, and cuts it into sections.
@@ -66,12 +67,12 @@ func (p *configParser) lines() {
 // line splits one line; behind a NUL byte everything is raw.
 func (p *configParser) line(number, start, end int) Line {
 	if start > p.stop {
-		line, _ := splitLine(p.file.Name, p.text, number, end, end)
+		line, _ := splitLine(&p.arena, p.file.Name, p.text, number, end, end)
 		line.Span.Start = diag.Pos{Line: number, Column: 1, Offset: start}
 		line.Span.End = advance(line.Span.Start, end-start)
 		return line
 	}
-	line, bad := splitLine(p.file.Name, p.text, number, start, end)
+	line, bad := splitLine(&p.arena, p.file.Name, p.text, number, start, end)
 	if bad == nil && p.stop < end { // in the comment
 		at := diag.Pos{Line: number, Column: p.stop - start + 1, Offset: p.stop}
 		bad = nulByte(diag.Span{File: p.file.Name, Start: at, End: advance(at, 1)})

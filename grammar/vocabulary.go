@@ -22,7 +22,7 @@ var (
 		{keyword: "stats", directive: statsSocketDirective, quiet: true},
 	}}
 	proxy = &vocabulary{terms: []term{
-		{keyword: "bind", directive: bindDirective, quiet: true},
+		{keyword: "bind", directive: proxyBindDirective, quiet: true},
 		{keyword: "stick-table", directive: stickTableDirective},
 	}}
 	peersSection = &vocabulary{terms: []term{

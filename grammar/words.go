@@ -19,10 +19,10 @@ type splitter struct {
 	start int // offset of the line
 	file  string
 
-	words    []Scalar
-	from     int  // where the current word starts
-	inWord   bool // a character or a pair of quotes of the current word was read
-	special  bool // value and source hold the word, not the text itself
+	words    []Scalar // of the line, at the end of what the arena holds
+	from     int      // where the current word starts
+	inWord   bool     // a character or a pair of quotes of the current word was read
+	special  bool     // value and source hold the word, not the text itself
 	value    []byte
 	source   []diag.Pos
 	unknown  bool // a variable stands in the word
@@ -31,19 +31,37 @@ type splitter struct {
 	bad      *diag.Finding
 }
 
-// splitLine reads the line [start, end) of text. Of a line that HAProxy refuses it gives the words before the offending place.
-func splitLine(file, text string, number, start, end int) (Line, *diag.Finding) {
-	s := splitter{text: text, pos: start, end: end, line: number, start: start, file: file}
-	s.skipBlanks()
-	if s.pos < s.end && s.text[s.pos] != '#' {
-		s.words = make([]Scalar, 0, 8)
+// arena is what words are allocated from: one allocation for many lines, where each word is some 110 bytes.
+type arena struct{ free []Scalar }
+
+// take gives an empty slice with room for the words of most lines; done tells how many of them were used.
+func (a *arena) take(textLeft int) []Scalar {
+	if cap(a.free) < 64 {
+		a.free = make([]Scalar, 0, min(64+textLeft/8, 1024))
 	}
+	return a.free[:0]
+}
+
+func (a *arena) done(words []Scalar) []Scalar {
+	if len(words) == 0 {
+		return nil
+	}
+	if cap(words) == cap(a.free) { // else they outgrew it and moved away
+		a.free = a.free[len(words):cap(a.free)][:0]
+	}
+	return words[:len(words):len(words)]
+}
+
+// splitLine reads the line [start, end) of text. Of a line that HAProxy refuses it gives the words before the offending place.
+func splitLine(memory *arena, file, text string, number, start, end int) (Line, *diag.Finding) {
+	s := splitter{text: text, pos: start, end: end, line: number, start: start, file: file, words: memory.take(len(text) - start)}
+	s.skipBlanks()
 	line := Line{Span: s.span(start, end)}
 	for s.bad == nil && s.pos < s.end && s.text[s.pos] != '#' {
 		s.word()
 		s.skipBlanks()
 	}
-	line.Words = s.words
+	line.Words = memory.done(s.words)
 	if s.bad == nil && s.pos < s.end && s.text[s.pos] == '#' {
 		line.Comment = Scalar{Value: text[s.pos:end], Span: s.span(s.pos, end)}
 	}

@@ -3,6 +3,8 @@ package grammar
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"stktc/grammar/diag"
 )
@@ -71,7 +74,7 @@ func TestSplitLine(t *testing.T) {
 	const before = "first line\n"
 	for _, tt := range wordCases {
 		text := before + tt.line + "\nnext"
-		line, bad := splitLine("f", text, 2, len(before), len(before)+len(tt.line))
+		line, bad := splitLine(&arena{}, "f", text, 2, len(before), len(before)+len(tt.line))
 		var got []string
 		for _, w := range line.Words {
 			mark := ""
@@ -119,7 +122,7 @@ func checkScalar(t testing.TB, text string, s Scalar) {
 
 func TestAtInsideQuotes(t *testing.T) {
 	text := `peer aggr1 "10.0.0."1:\x31'1111' local`
-	line, bad := splitLine("f", text, 1, 0, len(text))
+	line, bad := splitLine(&arena{}, "f", text, 1, 0, len(text))
 	if bad != nil || len(line.Words) != 4 || line.Words[2].Value != "10.0.0.1:11111" {
 		t.Fatal(line.Words, bad)
 	}
@@ -184,7 +187,7 @@ func TestSplitLineAsHAProxy(t *testing.T) {
 	for i, tt := range wordCases {
 		got := said[i+1]
 		text := ".notice " + strings.TrimPrefix(tt.line, "a")
-		line, bad := splitLine("f", text, 1, 0, len(text))
+		line, bad := splitLine(&arena{}, "f", text, 1, 0, len(text))
 		refused := regexp.MustCompile(`unmatched|forbidden|truncated or invalid`).MatchString(got)
 		if refused != (bad != nil && bad.Severity == diag.Error) {
 			t.Errorf("%s: HAProxy says %q, we %v", text, got, bad)
@@ -264,4 +267,89 @@ func complaintsOfTables(t *testing.T, binary, config string) map[int]bool {
 		refused[n] = true
 	}
 	return refused
+}
+
+// TestSizesAndPeriodsAsShown starts HAProxy with tables of several sizes and periods, and compares what its "show table" says with what we read.
+func TestSizesAndPeriodsAsShown(t *testing.T) {
+	binary := haproxyBinary(t)
+	dir := t.TempDir()
+	socket, file := filepath.Join(dir, "s"), filepath.Join(dir, "t.cfg")
+	sizes := []string{"1", "100", "1k", "200K", "2m", "3M"}
+	periods := []string{"1us", "1001us", "250ms", "1000", "10s", "5m", "1h", "24d"}
+	config := fmt.Sprintf("global\n  stats socket %s level admin\ndefaults\n  timeout server 1s\n  timeout connect 1s\n", socket)
+	for i, size := range sizes {
+		config += fmt.Sprintf("backend s%d\n  stick-table type ip size %s\n", i, size)
+	}
+	for i, period := range periods {
+		config += fmt.Sprintf("backend p%d\n  stick-table type ip size 1 store http_req_rate(%s)\n", i, period)
+	}
+	if err := os.WriteFile(file, []byte(config+"frontend f\n  bind unix@"+socket+".f\n  timeout client 1s\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	startHAProxy(t, binary, file, socket)
+	for i, size := range sizes {
+		n, bad := ParseSize(word(size))
+		if answer := ask(t, socket, fmt.Sprintf("show table s%d", i)); bad != nil || !strings.Contains(answer, fmt.Sprintf("size:%d,", n)) {
+			t.Errorf("size %s is %d, %v; HAProxy says %s", size, n, bad, answer)
+		}
+	}
+	for i, period := range periods {
+		d, bad := ParseDuration(word(period))
+		table := fmt.Sprintf("p%d", i)
+		ask(t, socket, "set table "+table+" key 1.2.3.4 data.http_req_rate 1")
+		if answer := ask(t, socket, "show table "+table); bad != nil || !strings.Contains(answer, fmt.Sprintf("http_req_rate(%d)=", d.Milliseconds())) {
+			t.Errorf("period %s is %v, %v; HAProxy says %s", period, d, bad, answer)
+		}
+	}
+}
+
+// startHAProxy runs HAProxy until the test ends, and waits until its socket answers.
+func startHAProxy(t *testing.T, binary, file, socket string) {
+	t.Helper()
+	var log bytes.Buffer
+	cmd := exec.Command(binary, "-db", "-f", file)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	exited := make(chan error, 1)
+	go func() { exited <- cmd.Wait() }()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-exited
+	})
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
+	for {
+		if conn, err := net.Dial("unix", socket); err == nil {
+			conn.Close()
+			return
+		}
+		select {
+		case err := <-exited:
+			exited <- err
+			t.Fatalf("haproxy ended: %v\n%s", err, log.String())
+		case <-deadline:
+			t.Fatal("haproxy does not listen")
+		case <-tick.C:
+		}
+	}
+}
+
+// ask sends one command to the stats socket.
+func ask(t *testing.T, socket, command string) string {
+	t.Helper()
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	fmt.Fprintln(conn, command)
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
 }

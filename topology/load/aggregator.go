@@ -23,7 +23,9 @@ func Aggregator(name string, data []byte) (*topology.Node, diag.List) {
 	if own := ownNames(n); len(own) > 0 {
 		n.Name, n.NameFrom = own[0], topology.NameFromLocalServer
 	}
-	notExecuted(config, n, &findings)
+	if config.IsAggregator() {
+		notExecuted(config, n, &findings)
+	}
 	findings.Sort()
 	return n, findings
 }

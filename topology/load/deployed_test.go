@@ -32,8 +32,22 @@ func golden(t *testing.T, file, got string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got != string(want) {
-		t.Errorf("%s differs (go test ./topology/load -update writes it):\n--- got\n%s--- want\n%s", file, got, want)
+	if got == string(want) {
+		return
+	}
+	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(gotLines), len(wantLines)) {
+		g, w := "no line", "no line"
+		if i < len(gotLines) {
+			g = gotLines[i]
+		}
+		if i < len(wantLines) {
+			w = wantLines[i]
+		}
+		if g != w {
+			t.Errorf("%s:%d differs (go test ./topology/load -update writes it):\ngot  %s\nwant %s", file, i+1, g, w)
+			return
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -107,9 +108,16 @@ func shapeWords(s *topology.Shape) []string {
 		words = append(words, "expire", sticktable.FormatDuration(d.Expire))
 	}
 	if len(d.Columns) > 0 {
-		words = append(words, "store", d.StoreString())
+		words = append(words, "store", storeText(s))
 	}
 	return words
+}
+
+// storeText writes the columns in the order in which the user did; the definition has them in the order of the wire.
+func storeText(s *topology.Shape) string {
+	d := sticktable.Definition{Columns: slices.Clone(s.Definition.Columns)}
+	slices.SortStableFunc(d.Columns, func(a, b sticktable.Column) int { return s.Columns[a.Type].Compare(s.Columns[b.Type]) })
+	return d.StoreString()
 }
 
 // formatSize writes a number of entries with the greatest unit that keeps it whole; HAProxy's k is 1024.

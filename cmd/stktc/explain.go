@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"stktc/grammar/diag"
+)
+
+func (c *command) explainCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "explain",
+		Usage:     "print a finding's page",
+		UsageText: "stktc explain ID",
+		Description: "ID is a code such as STK201, or its name in words such as peer-address-mismatch. The page says what is found, what the mistake\n" +
+			"does, how it looks at run time, how to mend it, and shows an example of the mistake and of its repair.",
+		Action: c.explain,
+	}
+}
+
+func (c *command) explain(ctx *cli.Context) error {
+	if ctx.NArg() != 1 {
+		return usagef("explain takes one code, such as STK201; stktc rules lists them all")
+	}
+	id := ctx.Args().First()
+	var known []string
+	for _, r := range rules() {
+		if strings.EqualFold(id, string(r.code)) || strings.EqualFold(id, r.slug) {
+			_, err := fmt.Fprint(c.stdout, r.page())
+			return err
+		}
+		known = append(known, string(r.code), r.slug)
+	}
+	if near := diag.Nearest(id, known); near != "" {
+		return usagef("%q is not a finding's code; did you mean %s?", id, near)
+	}
+	return usagef("%q is not a finding's code; stktc rules lists them all", id)
+}
+
+// page writes a rule for people: paragraphs under headings, examples indented.
+func (r *rule) page() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s (%s)\n%s\n", r.code, r.slug, r.severity, r.title)
+	for _, s := range r.text {
+		fmt.Fprintf(&b, "\n%s\n", s.heading)
+		for line := range strings.SplitSeq(strings.TrimRight(s.text, "\n"), "\n") {
+			for _, wrapped := range wrapped(line, s.verbatim) {
+				b.WriteString(strings.TrimRight("  "+wrapped, " ") + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+// pageWidth is the width of a page's paragraphs.
+const pageWidth = 96
+
+// wrapped breaks a paragraph into lines; verbatim text stays as it is.
+func wrapped(text string, verbatim bool) []string {
+	if verbatim {
+		return []string{text}
+	}
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len(line)+1+len(word) > pageWidth {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
+}

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"stktc/compile"
+	"stktc/grammar"
+	"stktc/grammar/diag"
+	"stktc/render"
+	"stktc/topology/check"
+	"stktc/topology/load"
+)
+
+func (c *command) lintCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "lint",
+		Usage:     "check a topology, or deployed files across all hosts",
+		UsageText: "stktc lint [PATH…] [--format FORMAT[=FILE]]… [--fail-on SEVERITY] [--color WHEN]",
+		Description: "PATH is a topology file (topology.yaml when none is named, - for standard input), a directory with one directory of\n" +
+			"*.cfg files for each host, a host's *.cfg file, or NAME=PATH[,PATH…] for a host by name. What is deployed is checked as one cluster.\n" +
+			"Exits with 1 when there are findings at or above --fail-on, with 3 when a file cannot be read.",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "format", Usage: "`FORMAT` text, compact or json, =FILE to write a file; may be given several times", DefaultText: "text"},
+			&cli.StringFlag{Name: "fail-on", Value: "error", Usage: "the least `SEVERITY` that makes the exit code 1: error, warning or info"},
+			&cli.StringFlag{Name: "color", Value: "auto", Usage: "`WHEN` to color text: auto, always or never"},
+		},
+		Action: c.lint,
+	}
+}
+
+// lint is one run of the command.
+type lint struct {
+	*command
+	report  render.Findings
+	unread  []error // what could not be read; the rest is checked all the same
+	outputs []output
+}
+
+// output is one --format.
+type output struct {
+	format string
+	file   string // "": standard output
+}
+
+var formats = []string{"text", "compact", "json"}
+
+func (c *command) lint(ctx *cli.Context) error {
+	l := &lint{command: c, report: render.Findings{Files: diag.Files{}, Version: version()}}
+	failOn, ok := diag.ParseSeverity(ctx.String("fail-on"))
+	if !ok {
+		return usagef("--fail-on %q: accepted are error, warning and info", ctx.String("fail-on"))
+	}
+	color, err := c.color(ctx.String("color"))
+	if err != nil {
+		return err
+	}
+	if err := l.parseFormats(ctx.StringSlice("format")); err != nil {
+		return err
+	}
+	if err := l.check(ctx.Args().Slice()); err != nil {
+		return err
+	}
+	if err := l.print(render.TextOptions{Color: color, Width: c.width()}); err != nil {
+		return err
+	}
+	for _, err := range l.unread {
+		fmt.Fprintf(c.stderr, "stktc: cannot read %v\n", err)
+	}
+	switch {
+	case l.unread != nil:
+		return exit(exitFailed)
+	case l.report.List.Worst() >= failOn:
+		return exit(exitFindings)
+	}
+	return nil
+}
+
+func (l *lint) parseFormats(wanted []string) error {
+	for _, w := range wanted {
+		format, file, toFile := strings.Cut(w, "=")
+		if !slices.Contains(formats, format) {
+			return usagef("--format %q: accepted are %s, each with =FILE or without", w, strings.Join(formats, ", "))
+		}
+		if toFile && file == "" {
+			return usagef("--format %q: the name of the file is missing", w)
+		}
+		l.outputs = append(l.outputs, output{format, file})
+	}
+	if len(l.outputs) == 0 {
+		l.outputs = []output{{format: "text"}}
+	}
+	return nil
+}
+
+// check reads everything that the arguments name, topologies one by one and all deployed files as one cluster.
+func (l *lint) check(args []string) error {
+	if len(args) == 0 {
+		args = []string{defaultTopology}
+	}
+	in, err := sortArguments(args)
+	if err != nil {
+		return err
+	}
+	for _, t := range in.topologies {
+		if err := l.topology(t); err != nil {
+			return err
+		}
+	}
+	if len(in.deployed) > 0 {
+		if err := l.deployed(in.deployed); err != nil {
+			return err
+		}
+	}
+	l.report.List.Sort()
+	return nil
+}
+
+// topology checks one topology file. A cluster that was not understood whole is not checked: what is missing from it would be found missing.
+func (l *lint) topology(arg string) error {
+	source, err := l.openTopology(arg)
+	if err != nil {
+		return err
+	}
+	cluster, findings, err := source.load()
+	if err != nil {
+		return err
+	}
+	if findings.Worst() < diag.Error {
+		_, more := compile.Compile(cluster)
+		findings.Add(more...)
+	}
+	l.add(findings, cluster.Files, len(cluster.Nodes))
+	return nil
+}
+
+func (l *lint) deployed(arguments []deployedArgument) error {
+	var hosts []load.Host
+	for _, a := range arguments {
+		hosts = append(hosts, a.hosts...)
+	}
+	cluster, findings, err := load.Deployed(hosts)
+	l.unread = append(l.unread, joined(err)...)
+	if err == nil {
+		for _, a := range arguments {
+			if err := a.mustHold(cluster); err != nil {
+				return err
+			}
+		}
+	}
+	findings.Add(withoutTruncated(check.Run(cluster), findings)...)
+	l.add(findings, cluster.Files, len(cluster.Nodes))
+	return nil
+}
+
+// joined takes apart what errors.Join put together.
+func joined(err error) []error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		return all.Unwrap()
+	}
+	if err != nil {
+		return []error{err}
+	}
+	return nil
+}
+
+// withoutTruncated leaves out the findings that rest on a file which ends in the middle: what such a file lacks, it had.
+func withoutTruncated(found, syntax diag.List) diag.List {
+	cut := map[string]bool{}
+	for _, f := range syntax {
+		if f.Code == grammar.CodeTruncated && f.Severity == diag.Error {
+			cut[f.Primary.Span.File] = true
+		}
+	}
+	return slices.DeleteFunc(found, func(f diag.Finding) bool {
+		return cut[f.Primary.Span.File] || slices.ContainsFunc(f.Related, func(n diag.Note) bool { return cut[n.Span.File] })
+	})
+}
+
+func (l *lint) add(found diag.List, files diag.Files, nodes int) {
+	l.report.List.Add(found...)
+	for name, text := range files {
+		l.report.Files[name] = text
+	}
+	l.report.Nodes += nodes
+}
+
+// print writes every output. A reader of text on standard output who sees nothing is told that all is well.
+func (l *lint) print(o render.TextOptions) error {
+	said := false
+	for _, out := range l.outputs {
+		var text []byte
+		switch out.format {
+		case "text":
+			text = l.report.Text(render.TextOptions{Color: o.Color && out.file == "", Width: o.Width})
+			said = said || out.file == "" && len(text) > 0
+		case "compact":
+			text = l.report.Compact()
+		case "json":
+			text = l.report.JSON()
+		}
+		if err := l.write(out.file, text); err != nil {
+			return err
+		}
+	}
+	if !said && l.unread == nil {
+		word := "ok"
+		if l.report.List.Worst() == diag.Error {
+			word = "failed"
+		}
+		fmt.Fprintf(l.stderr, "%s: %s\n", word, l.report.Counts())
+	}
+	return nil
+}
+
+func (l *lint) write(file string, text []byte) error {
+	if file != "" {
+		return os.WriteFile(file, text, 0o644)
+	}
+	_, err := l.stdout.Write(text)
+	return err
+}
+
+// color decides whether text is colored: auto colors a terminal, unless NO_COLOR says otherwise.
+func (c *command) color(when string) (bool, error) {
+	switch when {
+	case "always":
+		return true, nil
+	case "never":
+		return false, nil
+	case "auto":
+		return isTerminal(c.stdout) && c.env("NO_COLOR") == "" && c.env("TERM") != "dumb", nil
+	}
+	return false, usagef("--color %q: accepted are auto, always and never", when)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// width is the terminal's width as the shell exports it; 0 when it does not.
+func (c *command) width() int {
+	n, _ := strconv.Atoi(cmp.Or(c.env("COLUMNS"), "0"))
+	return n
+}

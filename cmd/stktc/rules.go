@@ -1,0 +1,88 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"stktc/compile"
+	"stktc/grammar"
+	"stktc/grammar/diag"
+	"stktc/topology/check"
+)
+
+func (c *command) rulesCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "rules",
+		Usage:       "list all findings that there are",
+		UsageText:   "stktc rules",
+		Description: "One line for each: code, severity, name in words, and what is wrong. stktc explain CODE prints the whole page.",
+		Action:      c.rules,
+	}
+}
+
+func (c *command) rules(ctx *cli.Context) error {
+	if ctx.Args().Present() {
+		return usagef("rules takes no arguments, not %q", ctx.Args().First())
+	}
+	var b strings.Builder
+	for _, r := range rules() {
+		fmt.Fprintf(&b, "%s  %-7s  %-26s  %s\n", r.code, r.severity, r.slug, r.title)
+	}
+	_, err := c.stdout.Write([]byte(b.String()))
+	return err
+}
+
+// rule is what there is to say of one code, whichever package finds it.
+type rule struct {
+	code     diag.Code
+	slug     string
+	severity string
+	title    string
+	text     []ruleText
+}
+
+// ruleText is a part of a rule's page.
+type ruleText struct {
+	heading, text string
+	verbatim      bool
+}
+
+// rules lists every code that stktc can report, in their order.
+func rules() []rule {
+	var all []rule
+	for _, k := range grammar.Codes() {
+		all = append(all, rule{k.Code, k.Slug, diag.Error.String(), k.Title, []ruleText{{heading: "What is found", text: syntaxText(k.Code)}}})
+	}
+	for _, d := range compile.Docs() {
+		text := strings.ReplaceAll(d.Text, "\n", " ")
+		all = append(all, rule{d.Code, d.Slug, d.Severity.String(), d.Title, []ruleText{{heading: "Why it is a mistake, and what to do", text: text}}})
+	}
+	for _, k := range check.Checks() {
+		all = append(all, rule{k.Code, k.Slug, k.Severity.String(), k.Title, []ruleText{
+			{heading: "What is found", text: k.Text.What},
+			{heading: "What the mistake does", text: k.Text.Why},
+			{heading: "At run time", text: k.Text.RunTime},
+			{heading: "What to do", text: k.Text.Fix},
+			{"Example of the mistake", k.Bad, true},
+			{"The same without it", k.Good, true},
+		}})
+	}
+	slices.SortStableFunc(all, func(a, b rule) int { return cmp.Compare(a.code, b.code) })
+	return all
+}
+
+// firstConfigCode is the first code about files in HAProxy's syntax; those before are about topology files.
+const firstConfigCode = grammar.CodeLine
+
+func syntaxText(c diag.Code) string {
+	where := "a topology file"
+	if c >= firstConfigCode {
+		where = "a configuration file in HAProxy's syntax, or in a value that topology files share with those"
+	}
+	return "This is about one place in " + where + ". The message names what was found there and what is accepted. " +
+		"All mistakes of a file are reported in one run, and nothing is written while one is left."
+}

@@ -47,9 +47,12 @@ type CheckError struct {
 
 func (e *CheckError) Error() string { return "haproxy refuses the configuration:\n" + e.Output }
 
-// Check runs "haproxy -c" on a file. A refusal is a *CheckError; without one, the output holds the warnings.
-func Check(ctx context.Context, binary, name, file string) (output string, err error) {
-	args := []string{"-c", "-f", file}
+// Check runs "haproxy -c" on files that are one configuration. A refusal is a *CheckError; without one, the output holds the warnings.
+func Check(ctx context.Context, binary, name string, files ...string) (output string, err error) {
+	args := []string{"-c"}
+	for _, f := range files {
+		args = append(args, "-f", f)
+	}
 	if name != "" {
 		args = append(args, "-L", name)
 	}

@@ -22,8 +22,10 @@ type Config struct {
 	Name   string   // the local peer's name (-L); "": the configuration or the host decides
 	Text   string   // the configuration; unused when File is set
 	File   string   // a configuration file to run as it stands
+	More   []string // files that are read after File
 	Wrap   []string // a command that executes its arguments, such as "ip netns exec NAME"; it must keep its process id
 	Args   []string // further arguments
+	Log    string   // a file for what the process prints, which stays; "": one that Stop removes
 
 	// Socket is the path of a stats socket with level admin in the configuration. When empty, one is added: the process gets a
 	// further file with that single line.
@@ -102,7 +104,7 @@ func (p *Process) writeFiles() ([]string, error) {
 		files = append(files, socket)
 	}
 	if p.config.File != "" {
-		return append(files, p.config.File), nil
+		return append(append(files, p.config.File), p.config.More...), nil
 	}
 	p.config.File = filepath.Join(p.dir, "haproxy.cfg")
 	return append(files, p.config.File), os.WriteFile(p.config.File, []byte(p.config.Text), 0o600)
@@ -182,7 +184,12 @@ func (p *Process) end(sig syscall.Signal) error {
 	return nil
 }
 
-func (p *Process) logFile() string { return filepath.Join(p.dir, "haproxy.log") }
+func (p *Process) logFile() string {
+	if p.config.Log != "" {
+		return p.config.Log
+	}
+	return filepath.Join(p.dir, "haproxy.log")
+}
 
 // Log is what the process printed so far.
 func (p *Process) Log() string {
@@ -196,13 +203,15 @@ func (p *Process) Log() string {
 // Report is the configuration with line numbers and the log: what a person needs to see when something went wrong.
 func (p *Process) Report() string {
 	var b strings.Builder
-	text, err := os.ReadFile(p.config.File)
-	fmt.Fprintf(&b, "--- haproxy %s: configuration\n", p.config.Name)
-	if err != nil {
-		fmt.Fprintln(&b, err)
-	}
-	for i, line := range strings.Split(strings.TrimRight(string(text), "\n"), "\n") {
-		fmt.Fprintf(&b, "%4d  %s\n", i+1, line)
+	for _, file := range append([]string{p.config.File}, p.config.More...) {
+		fmt.Fprintf(&b, "--- haproxy %s: configuration %s\n", p.config.Name, file)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			fmt.Fprintln(&b, err)
+		}
+		for i, line := range strings.Split(strings.TrimRight(string(text), "\n"), "\n") {
+			fmt.Fprintf(&b, "%4d  %s\n", i+1, line)
+		}
 	}
 	fmt.Fprintf(&b, "--- haproxy %s: log\n%s", p.config.Name, p.Log())
 	return b.String()

@@ -1,0 +1,343 @@
+// Package lab runs a compiled topology on this machine and checks its sums. Every host gets a loopback address of its own; its files are
+// rewritten for it (relocate), aggregators run in this process from their rewritten files over real sockets, balancers are real
+// HAProxies, or played by runtime/node. Run sends known traffic to every balancer and compares what every table of every
+// balancer shows with what it must show (model, look). Nothing leaves the loopback interface: servers of the operator's own
+// configuration are replaced by one of the lab's.
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"stktc/cmd/internal/aggregator"
+	"stktc/cmd/internal/haproxy"
+	"stktc/grammar"
+	"stktc/grammar/diag"
+	"stktc/runtime"
+	"stktc/topology/load"
+)
+
+// Host is one host's compiled files, balancers' in the order in which HAProxy reads them.
+type Host struct {
+	Name  string
+	Files []File
+}
+
+// File is one configuration file.
+type File struct {
+	Name string // without directory
+	Text []byte
+}
+
+// Options are what a run is given of the world.
+type Options struct {
+	HAProxy  string    // the binary; "": balancers are played
+	Keep     bool      // keep files and logs, also when all is right
+	Out      io.Writer // the table and the verdict
+	Progress io.Writer // what is going on
+	Terminal bool      // whether Out is one that can be redrawn
+}
+
+// Times of a run. Together with what ending takes (some seconds) it stays below a minute.
+const (
+	totalLimit   = 50 * time.Second
+	sessionLimit = 15 * time.Second // to have all sessions; without them the traffic is sent all the same
+	steadyFor    = 3 * time.Second  // how long all must stay right
+	lookInterval = 200 * time.Millisecond
+)
+
+// lab is one run.
+type lab struct {
+	Options
+	dir         string
+	hosts       []Host
+	plan        *plan
+	files       []relocated
+	model       *model
+	balancers   []balancer // by host; nil for one without HAProxy
+	aggregators int
+	stops       [stopGroups][]func() error
+}
+
+// Who is stopped, in this order.
+const (
+	stopBalancers = iota
+	stopAggregators
+	closeLogs
+	stopGroups
+)
+
+// Run runs the hosts and tells whether every sum is right. An error means that they could not be run. It ends within a minute, or
+// when ctx does.
+func Run(ctx context.Context, hosts []Host, o Options) (right bool, err error) {
+	dir, err := os.MkdirTemp("", "stktc-lab-")
+	if err != nil {
+		return false, err
+	}
+	l := &lab{Options: o, dir: dir, hosts: hosts, balancers: make([]balancer, len(hosts))}
+	limited, cancel := context.WithTimeout(ctx, totalLimit)
+	defer cancel()
+	right, err = l.run(limited)
+	if ctx.Err() != nil {
+		right, err = false, errors.New("interrupted")
+	}
+	if stopped := l.stop(); err == nil && stopped != nil {
+		right, err = false, stopped
+	}
+	if !o.Keep && (right || ctx.Err() != nil) {
+		return right, errors.Join(err, os.RemoveAll(dir))
+	}
+	fmt.Fprintf(o.Progress, "files and logs are in %s\n", dir)
+	return right, err
+}
+
+func (l *lab) run(ctx context.Context) (bool, error) {
+	if err := l.relocate(ctx); err != nil {
+		return false, err
+	}
+	if err := l.start(ctx); err != nil {
+		return false, err
+	}
+	l.announce()
+	if err := l.awaitSessions(ctx); err != nil {
+		return false, err
+	}
+	s, err := l.newScore(ctx)
+	if err != nil {
+		return false, err
+	}
+	return s.watch(ctx)
+}
+
+// relocate writes the files, and reads back what they mean. If HAProxy cannot run an operator's own configuration here, it gets
+// the part of it that counts.
+func (l *lab) relocate(ctx context.Context) error {
+	for _, f := range []form{whole, reduced} {
+		var err error
+		if l.plan, l.files, err = relocate(l.dir, l.hosts, f); err != nil {
+			return err
+		}
+		refused := l.check(ctx)
+		if refused == nil {
+			break
+		}
+		if f == reduced {
+			return refused
+		}
+		fmt.Fprintf(l.Progress, "haproxy cannot run the balancers' own configuration on this machine; only listeners, tables and tracking are kept\n%s\n", indent(refused.Error()))
+	}
+	var deployed []load.Host
+	for i, h := range l.hosts {
+		d := load.Host{Dir: h.Name, FS: os.DirFS(l.dir), Prefix: l.dir + "/"}
+		for _, f := range l.of(i) {
+			d.Paths = append(d.Paths, h.Name+"/"+filepath.Base(f.path))
+		}
+		deployed = append(deployed, d)
+	}
+	cluster, findings, err := load.Deployed(deployed)
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		if f.Severity == diag.Error {
+			return fmt.Errorf("the relocated configuration is wrong, which is a bug in stktc: %s: %s", f.Primary.Span, f.Summary)
+		}
+	}
+	l.model = newModel(l.hosts, cluster)
+	return nil
+}
+
+// of gives the files of a host.
+func (l *lab) of(host int) []relocated {
+	var files []relocated
+	for _, f := range l.files {
+		if f.host == host {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+// split gives the files of a host by who runs them.
+func (l *lab) split(host int) (balancer, aggregators []relocated) {
+	for _, f := range l.of(host) {
+		if f.config.IsAggregator() {
+			aggregators = append(aggregators, f)
+		} else {
+			balancer = append(balancer, f)
+		}
+	}
+	return balancer, aggregators
+}
+
+// check has haproxy read every balancer's files.
+func (l *lab) check(ctx context.Context) error {
+	if l.HAProxy == "" {
+		return nil
+	}
+	for i, h := range l.hosts {
+		files, _ := l.split(i)
+		if len(files) == 0 {
+			continue
+		}
+		if _, err := haproxy.Check(ctx, l.HAProxy, localName(h.Name, files), paths(files)...); err != nil {
+			return fmt.Errorf("%s: %w", h.Name, err)
+		}
+	}
+	return nil
+}
+
+func paths(files []relocated) []string {
+	var list []string
+	for _, f := range files {
+		list = append(list, f.path)
+	}
+	return list
+}
+
+// localName is what -L says; "" where a localpeer line does, since HAProxy refuses to be told twice.
+func localName(host string, files []relocated) string {
+	for _, f := range files {
+		for line := range f.config.AllLines() {
+			if _, ok := line.Statement.(*grammar.LocalPeer); ok {
+				return ""
+			}
+		}
+	}
+	return host
+}
+
+// start runs the aggregators, then the balancers: what HAProxy dials in vain costs it a second or more.
+func (l *lab) start(ctx context.Context) error {
+	if l.HAProxy != "" {
+		if err := l.startSink(); err != nil {
+			return err
+		}
+	}
+	for i := range l.hosts {
+		_, files := l.split(i)
+		for _, f := range files {
+			if err := l.startAggregator(ctx, f); err != nil {
+				return fmt.Errorf("%s: %w", l.hosts[i].Name, err)
+			}
+		}
+	}
+	for i := range l.hosts {
+		if l.model.nodes[i] == nil {
+			continue
+		}
+		if err := l.startBalancer(ctx, i); err != nil {
+			return fmt.Errorf("%s: %w", l.hosts[i].Name, err)
+		}
+	}
+	return nil
+}
+
+// startSink stands for all servers behind the balancers.
+func (l *lab) startSink() error {
+	listener, err := net.Listen("tcp", l.plan.sink())
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
+	go server.Serve(listener)
+	l.stops[stopAggregators] = append(l.stops[stopAggregators], server.Close)
+	return nil
+}
+
+func (l *lab) startAggregator(ctx context.Context, f relocated) error {
+	node, findings := load.Aggregator(f.path, f.text)
+	for _, bad := range findings {
+		if bad.Severity == diag.Error {
+			return fmt.Errorf("%s: %s", bad.Primary.Span, bad.Summary)
+		}
+	}
+	log, err := l.logger(f.path + ".log")
+	if err != nil {
+		return err
+	}
+	a, err := runtime.New(aggregator.Config(node), runtime.Options{Logger: log})
+	if err != nil {
+		return err
+	}
+	if err := a.Listen(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- a.Serve(ctx) }()
+	l.stops[stopAggregators] = append(l.stops[stopAggregators], func() error { cancel(); return <-done })
+	l.aggregators++
+	return nil
+}
+
+// logger writes to a file that is closed when the lab stops.
+func (l *lab) logger(path string) (*slog.Logger, error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	l.stops[closeLogs] = append(l.stops[closeLogs], f.Close)
+	return slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug})), nil
+}
+
+func (l *lab) startBalancer(ctx context.Context, host int) error {
+	files, _ := l.split(host)
+	if l.HAProxy == "" {
+		log, err := l.logger(files[0].path + ".log")
+		if err != nil {
+			return err
+		}
+		p, err := play(context.WithoutCancel(ctx), l.model.nodes[host], log)
+		if err != nil {
+			return err
+		}
+		l.add(host, p)
+		return nil
+	}
+	names := paths(files)
+	process, err := haproxy.Start(ctx, haproxy.Config{
+		Binary: l.HAProxy, Name: localName(l.hosts[host].Name, files), File: names[0], More: names[1:], Log: files[0].path + ".log",
+	})
+	if err != nil {
+		return err
+	}
+	r := &real{process: process}
+	var configs []*grammar.ConfigFile
+	for _, f := range files {
+		configs = append(configs, f.config)
+	}
+	r.trackers = trackers(configs)
+	l.add(host, r)
+	return nil
+}
+
+func (l *lab) add(host int, b balancer) {
+	l.balancers[host] = b
+	l.stops[stopBalancers] = append(l.stops[stopBalancers], b.stop)
+}
+
+// stop ends the balancers, then the aggregators, then closes the files that they wrote into. Each group ends at once.
+func (l *lab) stop() error {
+	var errs []error
+	for g, group := range l.stops {
+		var wait sync.WaitGroup
+		ended := make([]error, len(group))
+		for i, stop := range group {
+			wait.Go(func() { ended[i] = stop() })
+		}
+		wait.Wait()
+		errs = append(errs, ended...)
+		l.stops[g] = nil
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,169 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// The lab's addresses: host i of a topology is 127.NET.(i/250).(1+i%250). The network is the first of several in which every
+// address that is to be listened at is free, so that two labs can run at once.
+const (
+	firstNet     = 77
+	nets         = 16
+	hostsPerByte = 250
+	clientByte   = 254 // third byte of the clients' addresses
+	sinkByte     = 255 // and of the server that stands for all servers
+	sinkPort     = 18080
+	maxHosts     = clientByte * hostsPerByte
+
+	privileged = 1024  // ports below need privilege
+	movedPorts = 10000 // they are moved up by this
+)
+
+// maxSocketPath is what fits into a UNIX socket's address (sun_path, 108 bytes on Linux, 104 elsewhere) with HAProxy's
+// suffix for the time of binding (".12345.tmp").
+const maxSocketPath = 92
+
+// plan is where everything is in one attempt at a network.
+type plan struct {
+	net    int
+	dir    string
+	places []*place
+	byPeer map[string]*place // by every name that a host bears in the peers protocol
+}
+
+// place is one host's.
+type place struct {
+	name    string
+	dir     string
+	ip      netip.Addr
+	taken   map[int]bool // ports that the host's files write
+	moved   map[int]int  // ports below 1024, and where they are now
+	listens []string     // what the host listens at, host:port
+	sockets int
+}
+
+func newPlan(network int, dir string, hosts []Host) *plan {
+	p := &plan{net: network, dir: dir, byPeer: map[string]*place{}}
+	for i, h := range hosts {
+		p.places = append(p.places, &place{
+			name: h.Name, dir: filepath.Join(dir, h.Name),
+			ip:    netip.AddrFrom4([4]byte{127, byte(network), byte(i / hostsPerByte), byte(1 + i%hostsPerByte)}),
+			taken: map[int]bool{}, moved: map[int]int{},
+		})
+		p.byPeer[h.Name] = p.places[i]
+	}
+	return p
+}
+
+// client is the source address of the n-th client.
+func (p *plan) client(n int) netip.Addr {
+	return netip.AddrFrom4([4]byte{127, byte(p.net), clientByte, byte(1 + n)})
+}
+
+func (p *plan) sink() string {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, byte(p.net), sinkByte, 1}), sinkPort).String()
+}
+
+// port gives the port that stands for a written one: the same, or if it needs privilege a higher one, on every call the same.
+func (p *place) port(written int) int {
+	if written >= privileged {
+		return written
+	}
+	if p.moved[written] == 0 {
+		p.moved[written] = p.free(movedPorts + written)
+	}
+	return p.moved[written]
+}
+
+func (p *place) free(port int) int {
+	for p.taken[port] {
+		port++
+	}
+	p.taken[port] = true
+	return port
+}
+
+// at is the address that stands for a port of this host.
+func (p *place) at(written int) string {
+	return net.JoinHostPort(p.ip.String(), strconv.Itoa(p.port(written)))
+}
+
+// listen is the address at which the host is to listen for a written port. Two lines with one port, told apart by their
+// addresses, become two ports.
+func (p *place) listen(written int) string {
+	at := p.at(written)
+	for _, other := range p.listens {
+		if other == at {
+			at = net.JoinHostPort(p.ip.String(), strconv.Itoa(p.free(movedPorts+written%movedPorts)))
+			break
+		}
+	}
+	p.listens = append(p.listens, at)
+	return at
+}
+
+// socket is the path that stands for a UNIX socket's.
+func (p *place) socket(written string) string {
+	path := filepath.Join(p.dir, filepath.Base(written))
+	if len(path) > maxSocketPath {
+		p.sockets++
+		path = filepath.Join(filepath.Dir(p.dir), fmt.Sprintf("%s-%d.sock", p.ip, p.sockets))
+	}
+	return path
+}
+
+// firstBusy tries all addresses of a plan, and gives the error of the first that cannot be listened at.
+func (p *plan) firstBusy() error {
+	for _, pl := range p.places {
+		for _, at := range pl.listens {
+			if err := tryListen(at); err != nil {
+				return fmt.Errorf("%s: %w", pl.name, err)
+			}
+		}
+	}
+	return tryListen(p.sink())
+}
+
+func tryListen(at string) error {
+	l, err := net.Listen("tcp", at)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+// relocate finds a network for the hosts and writes their files for it.
+func relocate(dir string, hosts []Host, form form) (*plan, []relocated, error) {
+	if len(hosts) > maxHosts {
+		return nil, nil, fmt.Errorf("%d hosts; the lab has addresses for %d", len(hosts), maxHosts)
+	}
+	var first error
+	for n := range nets {
+		p := newPlan(firstNet+n, dir, hosts)
+		files := p.rewrite(hosts, form)
+		busy := p.firstBusy()
+		if busy == nil {
+			return p, files, writeFiles(files)
+		}
+		if first == nil {
+			first = busy
+		}
+	}
+	return nil, nil, fmt.Errorf("no network from 127.%d to 127.%d is free for the hosts: %w", firstNet, firstNet+nets-1, first)
+}
+
+func writeFiles(files []relocated) error {
+	for _, f := range files {
+		err := errors.Join(os.MkdirAll(filepath.Dir(f.path), 0o700), os.WriteFile(f.path, f.text, 0o600))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

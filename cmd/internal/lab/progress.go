@@ -1,0 +1,119 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"stktc/cmd/internal/haproxy"
+)
+
+// announce says what runs where, and what of the files had to change for it.
+func (l *lab) announce() {
+	nodes := 0
+	for _, b := range l.balancers {
+		if b != nil {
+			nodes++
+		}
+	}
+	by := "played by stktc"
+	if l.HAProxy != "" {
+		by = l.HAProxy
+	}
+	first, last := l.plan.places[0], l.plan.places[len(l.plan.places)-1]
+	fmt.Fprintf(l.Progress, "%s (%s) and %s run on %s to %s, from files in %s\n",
+		plural(nodes, "balancer"), by, plural(l.aggregators, "aggregator"), first.ip, last.ip, l.dir)
+	all := changes{}
+	for _, f := range l.files {
+		for what, n := range f.changes {
+			all[what] += n
+		}
+	}
+	if len(all) > 0 {
+		fmt.Fprintf(l.Progress, "changed for this machine: %s\n", all)
+	}
+}
+
+// String lists the changes with their numbers, what was left out last.
+func (c changes) String() string {
+	var changed, dropped []string
+	for _, what := range slices.Sorted(maps.Keys(c)) {
+		if name, ok := strings.CutPrefix(what, leftOut); ok {
+			dropped = append(dropped, name)
+			continue
+		}
+		changed = append(changed, fmt.Sprintf("%d × %s", c[what], what))
+	}
+	s := strings.Join(changed, ", ")
+	if dropped != nil {
+		s += "; left out: " + strings.Join(dropped, ", ")
+	}
+	return strings.TrimPrefix(s, "; ")
+}
+
+// plural writes "3 balancers" and "1 balancer".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprint(n, " ", what, "s")
+}
+
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ")
+}
+
+// awaitSessions waits until every balancer has a session with each of its peers, or sessionLimit is over: then the sums will
+// tell, and missingSessions why.
+func (l *lab) awaitSessions(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, sessionLimit)
+	defer cancel()
+	var failed error
+	haproxy.Poll(limited, func() bool {
+		if failed = l.failure(); failed != nil {
+			return true
+		}
+		return len(l.missingSessions(limited)) == 0
+	})
+	if ctx.Err() != nil && failed == nil {
+		return ctx.Err()
+	}
+	return failed
+}
+
+// missingSessions lists links without a session, "hapee1 and aggr1".
+func (l *lab) missingSessions(ctx context.Context) []string {
+	var links []string
+	for i, b := range l.balancers {
+		if b == nil {
+			continue
+		}
+		peers, err := b.missing(ctx)
+		if err != nil {
+			links = append(links, fmt.Sprintf("%s: %v", l.hosts[i].Name, err))
+		}
+		for _, p := range peers {
+			links = append(links, l.hosts[i].Name+" and "+p)
+		}
+	}
+	return links
+}
+
+// failure is that of the first balancer that has ended.
+func (l *lab) failure() error {
+	for i, b := range l.balancers {
+		if b == nil {
+			continue
+		}
+		if err := b.failure(); err != nil {
+			return fmt.Errorf("%s: %w", l.hosts[i].Name, err)
+		}
+	}
+	return nil
+}
+
+// seconds writes a duration for a progress line.
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"stktc/runtime"
+)
+
+// aggrTable is a table in "show aggrs".
+type aggrTable struct {
+	Name         string   `json:"name"`
+	Forwarded    bool     `json:"forwarded"`
+	Source       string   `json:"source"`
+	Type         string   `json:"type"` // empty before the first definition
+	Store        string   `json:"store"`
+	Used         int      `json:"used"`
+	Contributors []string `json:"contributors"`
+}
+
+func aggrTables(s *runtime.SectionStatus) []aggrTable {
+	list := []aggrTable{}
+	for _, t := range s.Tables {
+		v := newView(s.Name, t)
+		a := aggrTable{
+			Name: t.Table.Name(), Forwarded: t.Forwarded, Source: t.Source, Store: v.def.StoreString(), Used: t.Table.Used(), Contributors: []string{},
+		}
+		if v.def.Key.IsValid() {
+			a.Type = v.def.KeyString()
+		}
+		for _, p := range t.Table.Contributors() {
+			if p.Defined {
+				a.Contributors = append(a.Contributors, p.Peer)
+			}
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+// showAggrs tells of each aggregations section what an operator wants to know first: whether its sums are right, and if not, who is missing.
+func showAggrs(c *session, args []string) {
+	name := ""
+	if len(args) > 0 {
+		name = args[0]
+	}
+	sections := c.sectionsNamed(name, "No such aggregations section")
+	if len(sections) == 0 {
+		return
+	}
+	if c.json {
+		c.writeJSON(sectionsJSON(sections))
+		return
+	}
+	for i := range sections {
+		if i > 0 {
+			c.w.WriteByte('\n')
+		}
+		c.dumpAggregation(&sections[i])
+	}
+}
+
+func (c *session) dumpAggregation(s *runtime.SectionStatus) {
+	fmt.Fprintf(c.w, "aggregations %s: %s\n", s.Name, condition(s))
+	fmt.Fprintf(c.w, "  local %s, listening on %s\n", s.Local.Name, s.Local.Address)
+	for _, r := range s.Rules {
+		from := r.From
+		if from == "" {
+			from = "any"
+		}
+		fmt.Fprintf(c.w, "  from %s to %s\n", from, r.To)
+	}
+	for _, suffix := range s.Forwards {
+		fmt.Fprintf(c.w, "  forward %s\n", suffix)
+	}
+	rows := [][]string{{"peer", "place", "state", "for", "lesson", "in", "out", "ignored", "note"}}
+	for i := range s.Peers {
+		rows = append(rows, c.peerRow(&s.Peers[i]))
+	}
+	writeColumns(c.w, rows)
+	rows = [][]string{{"table", "type", "keys", "is", "contributors", "store"}}
+	for _, t := range aggrTables(s) {
+		rows = append(rows, tableRow(&t))
+	}
+	if len(rows) > 1 {
+		writeColumns(c.w, rows)
+	}
+	for _, line := range mismatches(s) {
+		fmt.Fprintf(c.w, "  ! %s\n", line)
+	}
+}
+
+// condition sums a section up.
+func condition(s *runtime.SectionStatus) string {
+	switch {
+	case s.Whole:
+		return "whole, every source is connected and has taught"
+	case !s.Released:
+		return "silent until every source has taught, waiting for " + list(s.Missing)
+	}
+	return "not whole, missing " + list(s.Missing)
+}
+
+func (c *session) peerRow(p *runtime.PeerStatus) []string {
+	state := "away"
+	if p.Connected {
+		state = "connected"
+	}
+	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	return []string{
+		p.Name, p.Direction.String(), state, human(c.srv.now().Sub(p.Since)), p.Lesson, number(p.UpdatesIn), number(p.UpdatesOut), number(p.Ignored), note(p),
+	}
+}
+
+// note is what is wrong with the peer.
+func note(p *runtime.PeerStatus) string {
+	if !p.Connected {
+		return firstLine(p.LastError)
+	}
+	var refused []string
+	for _, t := range p.Sends {
+		if t.Unaccepted {
+			refused = append(refused, t.Name)
+		}
+	}
+	if refused == nil {
+		return ""
+	}
+	return "does not take " + list(refused)
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	return s
+}
+
+func tableRow(t *aggrTable) []string {
+	is := "sum of " + t.Source
+	if t.Forwarded {
+		is = "from above"
+	}
+	return []string{t.Name, t.Type, strconv.Itoa(t.Used), is, list(t.Contributors), t.Store}
+}
+
+// writeColumns writes rows with their columns aligned, below an empty line and indented by two.
+func writeColumns(w io.Writer, rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	fmt.Fprintln(w)
+	for _, row := range rows {
+		line := " "
+		for i, cell := range row {
+			line += " " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+1)
+		}
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
+	}
+}

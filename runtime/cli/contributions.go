@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"stktc/runtime/store"
+)
+
+// showContributions shows who contributes what to the sum of a key.
+func showContributions(c *session, args []string) {
+	if len(args) == 0 {
+		c.fail("Required arguments: <table> key <key>")
+		return
+	}
+	views := c.views(args[0])
+	switch {
+	case len(views) == 0:
+		c.fail("No such table")
+		return
+	case len(args) == 1 || args[1] != "key":
+		c.fail("Required arguments: <table> key <key>")
+		return
+	}
+	requests, ok := c.requests(views, args[1:], "")
+	if !ok || c.denied(Operator) {
+		return
+	}
+	replies := []contributionsJSON{}
+	for i, v := range views {
+		e, found := v.Table.Lookup(requests[i].key, c.srv.agg.Now())
+		switch {
+		case !found || !v.isCurrent():
+		case c.json:
+			replies = append(replies, v.contributionsJSON(&e))
+		default:
+			c.dumpContributions(v, &e)
+		}
+	}
+	if c.json {
+		c.writeJSON(replies)
+	}
+}
+
+func (c *session) dumpContributions(v *view, e *store.Entry) {
+	fmt.Fprintf(c.w, "# table: %s, key: %s, contributions: %d\n", v.Table.Name(), appendKey(nil, &v.def, e.Key), len(e.Contributions))
+	head := []string{"peer", "state", "exp"}
+	for i := range v.elements {
+		head = append(head, v.elements[i].label)
+	}
+	rows := [][]string{head}
+	for i := range e.Contributions {
+		p := &e.Contributions[i]
+		rows = append(rows, v.valueRow(p.Peer, contributionState(p), p.Life, p.Values))
+	}
+	rows = append(rows, v.valueRow("sum", "", e.Life, e.Values))
+	writeColumns(c.w, rows)
+}
+
+// contributionState tells what keeps a contribution alive: its peer's present session, or that what a peer said before is kept until its life is over.
+func contributionState(p *store.Contribution) string {
+	switch {
+	case !p.Connected:
+		return "away, kept"
+	case p.Stale:
+		return "connected, kept"
+	}
+	return "connected"
+}
+
+func (v *view) valueRow(name, state string, life uint32, values []uint64) []string {
+	row := []string{name, state, humanLife(life)}
+	for i := range v.elements {
+		row = append(row, string(v.elements[i].append(nil, values, "-")))
+	}
+	return row
+}
+
+// contributionsJSON is the sum of a key and what it is made of.
+type contributionsJSON struct {
+	Table         string             `json:"table"`
+	Section       string             `json:"section"`
+	Key           json.RawMessage    `json:"key"`
+	Exp           json.RawMessage    `json:"exp_ms"`
+	Sum           json.RawMessage    `json:"sum"`
+	Contributions []contributionJSON `json:"contributions"`
+}
+
+type contributionJSON struct {
+	Peer      string          `json:"peer"`
+	Connected bool            `json:"connected"`
+	Stale     bool            `json:"stale"` // not updated in the peer's present session
+	Exp       json.RawMessage `json:"exp_ms"`
+	Data      json.RawMessage `json:"data"`
+}
+
+func (v *view) contributionsJSON(e *store.Entry) contributionsJSON {
+	j := contributionsJSON{
+		Table: v.Table.Name(), Section: v.section, Key: v.appendKeyJSON(nil, e.Key), Exp: appendLifeJSON(nil, e.Life),
+		Sum: v.appendValuesJSON(nil, e.Values), Contributions: []contributionJSON{},
+	}
+	for _, p := range e.Contributions {
+		j.Contributions = append(j.Contributions, contributionJSON{
+			Peer: p.Peer, Connected: p.Connected, Stale: p.Stale, Exp: appendLifeJSON(nil, p.Life), Data: v.appendValuesJSON(nil, p.Values),
+		})
+	}
+	return j
+}

@@ -31,6 +31,7 @@ func (c *command) buildCommand() *cli.Command {
 			&cli.BoolFlag{Name: "diff", Usage: "print what changes as a unified difference"},
 			&cli.BoolFlag{Name: "overwrite", Usage: "replace files that were edited since they were built"},
 			&cli.BoolFlag{Name: "prune", Usage: "remove the files of nodes that left the topology"},
+			&cli.StringFlag{Name: "color", Value: "auto", Usage: "`WHEN` to color findings: auto, always or never"},
 			&cli.StringFlag{Name: "haproxy", Usage: "let the haproxy at `PATH` check every load balancer's files first; exit 5 when it refuses a line of ours"},
 		},
 		Action: c.build,
@@ -95,7 +96,14 @@ func (b *build) compile() error {
 	}
 	b.cluster = cluster
 	report := render.Findings{List: findings, Files: cluster.Files, Nodes: len(cluster.Nodes), Version: version()}
-	b.stderr.Write(report.Text(render.TextOptions{}))
+	color, err := b.color(b.ctx.String("color"))
+	if err != nil {
+		return err
+	}
+	if b.ctx.String("color") == "auto" { // findings go to stderr here
+		color = isTerminal(b.stderr) && b.env("NO_COLOR") == "" && b.env("TERM") != "dumb"
+	}
+	b.stderr.Write(report.Text(render.TextOptions{Color: color, Width: b.width()}))
 	if findings.Worst() == diag.Error {
 		return exit(exitFindings)
 	}

@@ -221,7 +221,9 @@ func (c *complaints) add(v *verdict) {
 		if c.nodes[text] == nil {
 			c.texts = append(c.texts, text)
 		}
-		c.nodes[text] = append(c.nodes[text], v.node.Name.Value)
+		if name := v.node.Name.Value; !slices.Contains(c.nodes[text], name) {
+			c.nodes[text] = append(c.nodes[text], name)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -37,8 +38,18 @@ type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// main runs the command line and gives the exit code.
-func (c *command) main(args []string) int {
+// main runs the command line and gives the exit code. A panic is a bug of ours: whoever meets it gets a sentence to report,
+// and the stack only on demand.
+func (c *command) main(args []string) (status int) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			fmt.Fprintf(c.stderr, "stktc: bug in stktc, please report it (STKTC_DEBUG=1 prints more): %v\n", bug)
+			if c.env("STKTC_DEBUG") != "" {
+				c.stderr.Write(debug.Stack())
+			}
+			status = exitFailed
+		}
+	}()
 	app := c.app()
 	err := app.Run(append([]string{app.Name}, flagsFirst(app, args)...))
 	var code exit
@@ -77,7 +88,12 @@ func (c *command) app() *cli.App {
 func (c *command) commands(usage cli.OnUsageErrorFunc) []*cli.Command {
 	commands := []*cli.Command{
 		c.buildCommand(),
+		c.lintCommand(),
+		c.graphCommand(),
 		c.runCommand(),
+		c.labCommand(),
+		c.explainCommand(),
+		c.rulesCommand(),
 	}
 	for _, cmd := range commands {
 		cmd.OnUsageError = usage

@@ -158,7 +158,7 @@ func (v *view) islands() map[*topology.Vertex]int {
 
 // wording is what a check of shapes says of a mismatch.
 type wording struct {
-	noun    string // "the key", "the period of http_req_rate"
+	noun    string // "the key", "the period of `http_req_rate`"
 	impact  string
 	runTime string // what show peers or show table shows
 	command string
@@ -180,12 +180,12 @@ func (m *mismatch) finding(p *Pass, a aspect, w wording) diag.Finding {
 		Tables:  []string{d.table.Name.Value},
 	}
 	if m.aggregate {
-		f.Summary = fmt.Sprintf("on %s, %s of `%s` is `%s`, but that of `%s`, which is summed into it, is `%s`", and(nodes), w.noun, d.table.Name.Value, m.got, r.table.Name.Value, m.want)
+		f.Summary = fmt.Sprintf("on %s, %s is `%s` in `%s`, but `%s` in `%s`, which is summed into it", and(nodes), w.noun, m.got, d.table.Name.Value, m.want, r.table.Name.Value)
 		f.Primary.Label = fmt.Sprintf("`%s` in the aggregate", m.got)
 		f.Related[0].Label = fmt.Sprintf("`%s` where %s counts", m.want, r.node.Name)
 		f.Tables = append(f.Tables, r.table.Name.Value)
 	} else {
-		f.Summary = fmt.Sprintf("on %s, %s of `%s` is `%s`, but on %s it is `%s`", and(nodes), w.noun, d.table.Name.Value, m.got, r.node.Name, m.want)
+		f.Summary = fmt.Sprintf("on %s, %s is `%s` in `%s`, but `%s` on %s", and(nodes), w.noun, m.got, d.table.Name.Value, m.want, r.node.Name)
 		f.Notes = notesOf(m.voteNote())
 	}
 	for _, d := range m.deviate[1:] {

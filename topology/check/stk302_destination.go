@@ -151,9 +151,11 @@ func written(wireName string) string {
 // idleForwards is about a forwarded suffix that no node below declares a table for.
 func (p *Pass) idleForwards(x *topology.Vertex) {
 	nodes := p.balancersBelow(x)
+	above, _ := p.above(x)
 	for _, f := range x.Section.Forwards {
+		made := slices.ContainsFunc(above, func(t topology.Text) bool { return meets(t.Value, f.Value) }) // else STK305 says so
 		declared := slices.ContainsFunc(nodes, func(b *topology.Vertex) bool { return tableEnding(b.Node, f.Value) != nil })
-		if len(nodes) == 0 || f.Unresolved || declared {
+		if len(nodes) == 0 || f.Unresolved || declared || !made {
 			continue
 		}
 		p.report(diag.Finding{

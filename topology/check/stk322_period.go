@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"strconv"
 
 	"stktc/grammar/diag"
 	"stktc/topology"
@@ -28,42 +29,42 @@ var ratePeriod = &Check{
 func runPeriod(p *Pass) {
 	for t := range sticktable.NumDataTypes {
 		dataType := sticktable.DataType(t)
-		spec := dataType.Spec()
-		if !spec.Array && spec.Kind != sticktable.FreqCtr {
-			continue
+		if dataType.Spec().Kind == sticktable.FreqCtr {
+			p.compareColumns(dataType, wording{
+				noun:   "the period of " + code(dataType.String()),
+				impact: "the number of one period is read as that of the other, without conversion: every value is wrong, and nothing shows it",
+			}, func(c *sticktable.Column) string { return sticktable.FormatDuration(c.Period) })
 		}
-		column := aspect{
-			of: func(t *topology.Table) (string, bool) {
-				c := t.Shape.Definition.Column(dataType)
-				if c == nil {
-					return "", false
-				}
-				return c.String(), true
-			},
-			at: func(t *topology.Table) diag.Span { return t.Shape.Columns[dataType] },
-		}
-		for _, m := range p.compare(column) {
-			p.report(m.periodFinding(p, column, dataType))
+		if dataType.Spec().Array {
+			p.compareColumns(dataType, wording{
+				noun:   "the number of elements of " + code(dataType.String()),
+				impact: fmt.Sprintf("the elements that one side lacks are dropped, and an aggregator leaves `%s` out of the sum", dataType),
+			}, func(c *sticktable.Column) string { return strconv.Itoa(c.Elems) })
 		}
 	}
 }
 
-func (m *mismatch) periodFinding(p *Pass, a aspect, t sticktable.DataType) diag.Finding {
-	w := wording{
-		noun:    "the period of " + t.String(),
-		impact:  fmt.Sprintf("`%s` is read as `%s` without conversion: every value of `%s` is wrong, and nothing shows it", m.want, m.got, m.deviate[0].table.Name.Value),
-		command: "show peers",
-		runTime: "`last_status=ESTA`, all normal; only the values are wrong, and nothing is logged",
+// compareColumns compares one argument of one data type.
+func (p *Pass) compareColumns(t sticktable.DataType, w wording, argument func(*sticktable.Column) string) {
+	w.command, w.runTime = "show peers", "`last_status=ESTA`, all normal; only the values are wrong, and nothing is logged"
+	a := aspect{
+		of: func(table *topology.Table) (string, bool) {
+			c := table.Shape.Definition.Column(t)
+			if c == nil {
+				return "", false
+			}
+			return argument(c), true
+		},
+		at: func(table *topology.Table) diag.Span { return table.Shape.Columns[t] },
 	}
-	if m.deviate[0].table.Shape.Definition.Column(t).Elems != m.right.table.Shape.Definition.Column(t).Elems {
-		w.noun = "the length of " + t.String()
-		w.impact = fmt.Sprintf("the elements that one side lacks are dropped, and an aggregator leaves `%s` out of the sum", t)
+	for _, m := range p.compare(a) {
+		f := m.finding(p, a, w)
+		want := m.right.table.Shape.Definition.Column(t).String()
+		fix := diag.Fix{Title: "store " + code(want)}
+		for _, d := range m.deviate {
+			fix.Edits = append(fix.Edits, p.replace(a.at(d.table), want)...)
+		}
+		f.Fixes = []diag.Fix{fix}
+		p.report(f)
 	}
-	f := m.finding(p, a, w)
-	fix := diag.Fix{Title: m.want}
-	for _, d := range m.deviate {
-		fix.Edits = append(fix.Edits, p.replace(a.at(d.table), m.want)...)
-	}
-	f.Fixes = []diag.Fix{fix}
-	return f
 }

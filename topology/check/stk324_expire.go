@@ -28,7 +28,7 @@ var tableExpire = &Check{
 
 func runExpire(p *Pass) {
 	expire := aspect{
-		of: func(t *topology.Table) (string, bool) { return lifetime(t), t.Shape.Definition.Key.IsValid() },
+		of: func(t *topology.Table) (string, bool) { return lifetime(t), hasLifetime(t) },
 		at: func(t *topology.Table) diag.Span { return t.Shape.Expire },
 	}
 	for _, m := range p.compare(expire) {
@@ -52,6 +52,12 @@ func lifetime(t *topology.Table) string {
 	return sticktable.FormatDuration(t.Shape.Definition.Expire)
 }
 
+// hasLifetime tells whether a table's expire is known: one that was written and could not be read is 0 with a place.
+func hasLifetime(t *topology.Table) bool {
+	d := t.Shape.Definition
+	return d.Key.IsValid() && (d.Expire != 0 || t.Shape.Expire.IsZero())
+}
+
 func lives(t *topology.Table) time.Duration {
 	if t.Shape.Definition.Expire == 0 {
 		return 1<<63 - 1
@@ -66,7 +72,7 @@ func (p *Pass) shorterThanPeriod() {
 		var order []*diag.Finding
 		for _, d := range group {
 			rate := longestRate(d.table)
-			if rate == nil || lives(d.table) >= rate.Period {
+			if rate == nil || !hasLifetime(d.table) || lives(d.table) >= rate.Period {
 				continue
 			}
 			k := lifetime(d.table) + rate.String()

@@ -43,7 +43,7 @@ func aggrTables(s *runtime.SectionStatus) []aggrTable {
 }
 
 // showAggrs tells of each aggregations section what an operator wants to know first: whether its sums are right, and if not, who is missing.
-func showAggrs(c *session, args []string) {
+func showAggrs(c *client, args []string) {
 	name := ""
 	if len(args) > 0 {
 		name = args[0]
@@ -64,7 +64,7 @@ func showAggrs(c *session, args []string) {
 	}
 }
 
-func (c *session) dumpAggregation(s *runtime.SectionStatus) {
+func (c *client) dumpAggregation(s *runtime.SectionStatus) {
 	fmt.Fprintf(c.w, "aggregations %s: %s\n", s.Name, condition(s))
 	fmt.Fprintf(c.w, "  local %s, listening on %s\n", s.Local.Name, s.Local.Address)
 	for _, r := range s.Rules {
@@ -105,7 +105,7 @@ func condition(s *runtime.SectionStatus) string {
 	return "not whole, missing " + list(s.Missing)
 }
 
-func (c *session) peerRow(p *runtime.PeerStatus) []string {
+func (c *client) peerRow(p *runtime.PeerStatus) []string {
 	state := "away"
 	if p.Connected {
 		state = "connected"

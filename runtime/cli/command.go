@@ -11,7 +11,7 @@ type command struct {
 	words       []string
 	usage, help string
 	json        bool // a last word "json" asks for that form
-	run         func(c *session, args []string)
+	run         func(c *client, args []string)
 }
 
 // commands lists them in the order of the help. It is made on demand: help itself is one of them.
@@ -62,7 +62,7 @@ func matching(words []string) []command {
 }
 
 // unknown answers a command that is none.
-func (c *session) unknown(words []string) {
+func (c *client) unknown(words []string) {
 	list := matching(words)
 	intro := "Unknown command, but maybe one of the following ones is a better match:"
 	if list == nil {
@@ -74,7 +74,7 @@ func (c *session) unknown(words []string) {
 }
 
 // help lists the commands that begin as the words do, or all.
-func help(c *session, words []string) {
+func help(c *client, words []string) {
 	list := matching(words)
 	if len(words) == 0 {
 		list = commands()
@@ -83,7 +83,7 @@ func help(c *session, words []string) {
 	c.list("The following commands are valid at this level:", list)
 }
 
-func (c *session) list(intro string, list []command) {
+func (c *client) list(intro string, list []command) {
 	fmt.Fprintln(c.w, intro)
 	for _, cmd := range commands() {
 		isListed := slices.ContainsFunc(list, func(o command) bool { return o.usage == cmd.usage })
@@ -93,24 +93,24 @@ func (c *session) list(intro string, list []command) {
 	}
 }
 
-func prompt(c *session, _ []string) { c.interactive = !c.interactive }
+func prompt(c *client, _ []string) { c.interactive = !c.interactive }
 
-func quit(c *session, _ []string) { c.quit = true }
+func quit(c *client, _ []string) { c.quit = true }
 
 // lower gives the command that lowers the level.
-func lower(level Level) func(*session, []string) {
-	return func(c *session, _ []string) {
+func lower(level Level) func(*client, []string) {
+	return func(c *client, _ []string) {
 		if !c.denied(level) {
 			c.level = level
 		}
 	}
 }
 
-func showLevel(c *session, _ []string) { fmt.Fprintln(c.w, c.level) }
+func showLevel(c *client, _ []string) { fmt.Fprintln(c.w, c.level) }
 
-func showVersion(c *session, _ []string) { fmt.Fprintln(c.w, c.srv.opt.Version) }
+func showVersion(c *client, _ []string) { fmt.Fprintln(c.w, c.srv.opt.Version) }
 
-func setSeverity(c *session, args []string) {
+func setSeverity(c *client, args []string) {
 	if len(args) == 1 && slices.Contains([]string{"none", "number", "string"}, args[0]) {
 		c.severity = args[0]
 		return

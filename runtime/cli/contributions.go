@@ -8,7 +8,7 @@ import (
 )
 
 // showContributions shows who contributes what to the sum of a key.
-func showContributions(c *session, args []string) {
+func showContributions(c *client, args []string) {
 	if len(args) == 0 {
 		c.fail("Required arguments: <table> key <key>")
 		return
@@ -42,7 +42,7 @@ func showContributions(c *session, args []string) {
 	}
 }
 
-func (c *session) dumpContributions(v *view, e *store.Entry) {
+func (c *client) dumpContributions(v *view, e *store.Entry) {
 	fmt.Fprintf(c.w, "# table: %s, key: %s, contributions: %d\n", v.Table.Name(), appendKey(nil, &v.def, e.Key), len(e.Contributions))
 	head := []string{"peer", "state", "exp"}
 	for i := range v.elements {

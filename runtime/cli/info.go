@@ -17,7 +17,7 @@ type infoField struct {
 	origin, nature, scope string
 }
 
-func showInfo(c *session, _ []string) {
+func showInfo(c *client, _ []string) {
 	fields := c.info()
 	if c.json {
 		c.writeJSON(infoJSON(fields))
@@ -29,7 +29,7 @@ func showInfo(c *session, _ []string) {
 }
 
 // info lists what there is to say of the process, under HAProxy's names where it has one.
-func (c *session) info() []infoField {
+func (c *client) info() []infoField {
 	st := c.status()
 	up := c.srv.now().Sub(st.Started)
 	n := count(st)

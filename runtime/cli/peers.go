@@ -2,28 +2,28 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 
 	"stktc/runtime"
 )
 
 // sectionsNamed gives the sections of that name, all for an empty one. An unknown name is answered.
-func (c *session) sectionsNamed(name, problem string) []runtime.SectionStatus {
-	sections := c.status().Sections
-	if name == "" {
-		return sections
+func (c *client) sectionsNamed(name, problem string) []runtime.SectionStatus {
+	var list []runtime.SectionStatus
+	for _, s := range c.status().Sections {
+		if name == "" || s.Name == name {
+			list = append(list, s)
+		}
 	}
-	sections = slices.DeleteFunc(sections, func(s runtime.SectionStatus) bool { return s.Name != name })
-	if len(sections) == 0 {
+	if list == nil {
 		c.fail(problem)
 	}
-	return sections
+	return list
 }
 
 // showPeers dumps the peers in HAProxy's layout (peers_dump_peer), with those of its fields that mean something here; what is ours has names of its own.
 // HAProxy's "dict" and "-" are taken, but there are no dictionaries to dump.
-func showPeers(c *session, args []string) {
+func showPeers(c *client, args []string) {
 	if len(args) > 0 && (args[0] == "dict" || args[0] == "-") {
 		args = args[1:]
 	}
@@ -53,7 +53,7 @@ const (
 	flagRemoteDone = 2
 )
 
-func (c *session) dumpPeers(s *runtime.SectionStatus) {
+func (c *client) dumpPeers(s *runtime.SectionStatus) {
 	flags, timeout := flagLocalDone, "<NEVER>"
 	if s.Released {
 		flags, timeout = flagLocalDone|flagRemoteDone, "<PAST>"
@@ -70,7 +70,7 @@ func (c *session) dumpPeers(s *runtime.SectionStatus) {
 	}
 }
 
-func (c *session) dumpPeer(s *runtime.SectionStatus, p *runtime.PeerStatus) {
+func (c *client) dumpPeer(s *runtime.SectionStatus, p *runtime.PeerStatus) {
 	state := "inactive"
 	if p.Connected {
 		state = "active"
@@ -91,7 +91,7 @@ func (c *session) dumpPeer(s *runtime.SectionStatus, p *runtime.PeerStatus) {
 }
 
 // dumpShared writes the tables that the peer is sent; "update" is HAProxy's name for the last id that the peer acknowledged.
-func (c *session) dumpShared(s *runtime.SectionStatus, p *runtime.PeerStatus) {
+func (c *client) dumpShared(s *runtime.SectionStatus, p *runtime.PeerStatus) {
 	for _, t := range p.Sends {
 		fmt.Fprintf(c.w, "          %#x local_id=%d unaccepted=%t\n", pointer(s.Name, p.Name, t.Name), t.ID, t.Unaccepted)
 		fmt.Fprintf(c.w, "              last_pushed=%d update=%d\n", t.Pushed, t.Acked)
@@ -100,7 +100,7 @@ func (c *session) dumpShared(s *runtime.SectionStatus, p *runtime.PeerStatus) {
 }
 
 // lastHandshake is how long ago the present session began. When the one before began is not kept, only that there was one.
-func (c *session) lastHandshake(p *runtime.PeerStatus) string {
+func (c *client) lastHandshake(p *runtime.PeerStatus) string {
 	switch {
 	case p.Connected:
 		return human(c.srv.now().Sub(p.Since))

@@ -39,7 +39,7 @@ const (
 	DefaultTimeout = 10 * time.Second // HAProxy's "stats timeout"
 	promptTimeout  = 5 * time.Minute  // between the commands of an interactive session
 	maxLine        = 4 << 10          // bytes of a line, its end included
-	maxSessions    = 64               // of all listeners together
+	maxClients     = 64               // of all listeners together
 	writeBuffer    = 32 << 10
 )
 
@@ -67,12 +67,12 @@ func New(a Aggregator, opt Options) *Server {
 	}
 	node, _ := os.Hostname()
 	return &Server{
-		agg: a, opt: opt, log: opt.Logger, slots: make(chan struct{}, maxSessions),
+		agg: a, opt: opt, log: opt.Logger, slots: make(chan struct{}, maxClients),
 		now: time.Now, pid: os.Getpid(), node: node,
 	}
 }
 
-// Serve answers on all listeners until ctx ends; then it closes them and the sessions, removes the UNIX sockets, and returns when nothing of it runs any more.
+// Serve answers on all listeners until ctx ends; then it closes them and the connections, removes the UNIX sockets, and returns when nothing of it runs any more.
 func (s *Server) Serve(ctx context.Context) {
 	for _, l := range s.listeners {
 		s.running.Go(func() { s.accept(ctx, l) })
@@ -115,12 +115,12 @@ func (s *Server) accept(ctx context.Context, l *listener) {
 	}
 }
 
-// admit gives the client a session of its own, if there is room for one.
+// admit gives the client a conversation of its own, if there is room for one.
 func (s *Server) admit(ctx context.Context, conn net.Conn, level Level) {
 	select {
 	case s.slots <- struct{}{}:
 	default:
-		s.log.Warn("stats socket: too many clients", "limit", maxSessions)
+		s.log.Warn("stats socket: too many clients", "limit", maxClients)
 		conn.SetWriteDeadline(time.Now().Add(acceptPause))
 		conn.Write([]byte("Too many clients, try again later\n\n"))
 		conn.Close()
@@ -130,6 +130,6 @@ func (s *Server) admit(ctx context.Context, conn net.Conn, level Level) {
 		defer func() { <-s.slots }()
 		stop := context.AfterFunc(ctx, func() { conn.Close() })
 		defer stop()
-		newSession(s, conn, level).run()
+		newClient(s, conn, level).run()
 	})
 }

@@ -22,7 +22,7 @@ type view struct {
 }
 
 // views lists the tables of that name, in all sections; all tables for an empty name. Those that nobody has defined yet have no shape to show.
-func (c *session) views(name string) []*view {
+func (c *client) views(name string) []*view {
 	var list []*view
 	for _, s := range c.status().Sections {
 		for _, t := range s.Tables {
@@ -93,7 +93,7 @@ const (
 	clearTableSyntax = `Required arguments: <table> "data.<store_data_type>" <operator> <value> or <table> key <key>`
 )
 
-func showTable(c *session, args []string) {
+func showTable(c *client, args []string) {
 	if len(args) == 0 {
 		c.listTables()
 		return
@@ -116,7 +116,7 @@ func showTable(c *session, args []string) {
 	}
 }
 
-func (c *session) listTables() {
+func (c *client) listTables() {
 	views := c.views("")
 	if c.json {
 		list := make([]tableJSON, len(views))
@@ -132,7 +132,7 @@ func (c *session) listTables() {
 }
 
 // requests reads the arguments once for each table: their shapes may differ. A problem is answered.
-func (c *session) requests(views []*view, args []string, syntax string) ([]request, bool) {
+func (c *client) requests(views []*view, args []string, syntax string) ([]request, bool) {
 	list := make([]request, len(views))
 	for i, v := range views {
 		r, problem := parseRequest(v, args, syntax)
@@ -149,7 +149,7 @@ func (c *session) requests(views []*view, args []string, syntax string) ([]reque
 const redefined = "the table was defined anew during the dump, ask again for the rest"
 
 // dump writes the header and what is asked of the table. A key that is not there has no header either, as in HAProxy.
-func (c *session) dump(v *view, r *request) {
+func (c *client) dump(v *view, r *request) {
 	var line []byte
 	write := func(e *store.Entry) bool {
 		if line == nil && r.key != nil {
@@ -215,7 +215,7 @@ func (v *view) each(r *request, now uint32, f func(*store.Entry) bool) (complete
 }
 
 // clearTable drops the contributions to one key, to those that the filters take, or to all.
-func clearTable(c *session, args []string) {
+func clearTable(c *client, args []string) {
 	if len(args) == 0 {
 		c.fail(clearTableSyntax)
 		return

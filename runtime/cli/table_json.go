@@ -15,7 +15,7 @@ type tableJSON struct {
 	Section   string `json:"section"`
 	Type      string `json:"type"`
 	KeyLen    int    `json:"key_len"` // as on the wire
-	Expire    int64  `json:"expire_ms"`
+	Expire    *int64 `json:"expire_ms"` // null: entries do not expire
 	Store     string `json:"store"`
 	Used      int    `json:"used"`
 	Forwarded bool   `json:"forwarded"`
@@ -31,14 +31,18 @@ type clearedJSON struct {
 }
 
 func (v *view) json() tableJSON {
+	var expire *int64
+	if ms := v.def.Expire.Milliseconds(); ms > 0 {
+		expire = &ms
+	}
 	return tableJSON{
-		Name: v.Table.Name(), Section: v.section, Type: v.def.Key.String(), KeyLen: v.def.KeyLen, Expire: v.def.Expire.Milliseconds(),
+		Name: v.Table.Name(), Section: v.section, Type: v.def.Key.String(), KeyLen: v.def.KeyLen, Expire: expire,
 		Store: v.def.StoreString(), Used: v.Table.Used(), Forwarded: v.Forwarded, Source: v.Source,
 	}
 }
 
 // dumpJSON writes a list of tables with their entries, entry by entry.
-func (c *session) dumpJSON(views []*view, requests []request) {
+func (c *client) dumpJSON(views []*view, requests []request) {
 	c.w.WriteByte('[')
 	for i, v := range views {
 		if i > 0 {
@@ -56,7 +60,7 @@ func (c *session) dumpJSON(views []*view, requests []request) {
 	c.w.WriteString("]\n")
 }
 
-func (c *session) dumpEntriesJSON(v *view, r *request) {
+func (c *client) dumpEntriesJSON(v *view, r *request) {
 	if c.level < Operator {
 		fmt.Fprintf(c.w, `null,"notice":%q`, notDumped)
 		return

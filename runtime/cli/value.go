@@ -106,18 +106,22 @@ func exp(life uint32) uint32 {
 	return life
 }
 
-// human writes a span in at most two units, as HAProxy does (human_time).
+// human writes a span in its two greatest units that are not 0, as HAProxy does (human_time).
 func human(d time.Duration) string {
 	s := int64(max(d, 0) / time.Second)
-	switch {
-	case s >= 86400:
-		return fmt.Sprintf("%dd%dh", s/86400, s%86400/3600)
-	case s >= 3600:
-		return fmt.Sprintf("%dh%dm", s/3600, s%3600/60)
-	case s >= 60:
-		return fmt.Sprintf("%dm%ds", s/60, s%60)
+	var units []string
+	for _, u := range []struct {
+		n    int64
+		name string
+	}{{s / 86400, "d"}, {s % 86400 / 3600, "h"}, {s % 3600 / 60, "m"}, {s % 60, "s"}} {
+		if u.n > 0 && len(units) < 2 {
+			units = append(units, strconv.FormatInt(u.n, 10)+u.name)
+		}
 	}
-	return fmt.Sprintf("%ds", s)
+	if units == nil {
+		return "0s"
+	}
+	return strings.Join(units, "")
 }
 
 // humanLife writes the rest of a life, of ms.

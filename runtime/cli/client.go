@@ -14,8 +14,8 @@ import (
 	"stktc/runtime"
 )
 
-// session is one client's conversation.
-type session struct {
+// client is one conversation.
+type client struct {
 	srv         *Server
 	conn        net.Conn
 	r           *bufio.Reader
@@ -27,8 +27,8 @@ type session struct {
 	json        bool   // the command at hand is to be answered so
 }
 
-func newSession(s *Server, conn net.Conn, level Level) *session {
-	return &session{
+func newClient(s *Server, conn net.Conn, level Level) *client {
+	return &client{
 		srv: s, conn: conn, level: level, severity: "none",
 		r: bufio.NewReaderSize(conn, maxLine),
 		w: bufio.NewWriterSize(&patientWriter{conn, s.opt.Timeout}, writeBuffer),
@@ -47,7 +47,7 @@ func (w *patientWriter) Write(b []byte) (int, error) {
 }
 
 // run answers line after line: in interactive mode until the client leaves, else those that have come in together.
-func (c *session) run() {
+func (c *client) run() {
 	defer c.conn.Close()
 	for !c.quit {
 		line, err := c.readLine()
@@ -69,7 +69,7 @@ func (c *session) run() {
 	}
 }
 
-func (c *session) readLine() (string, error) {
+func (c *client) readLine() (string, error) {
 	timeout := c.srv.opt.Timeout
 	if c.interactive {
 		timeout = promptTimeout
@@ -80,13 +80,13 @@ func (c *session) readLine() (string, error) {
 }
 
 // hasLine tells whether another line is there already.
-func (c *session) hasLine() bool {
+func (c *client) hasLine() bool {
 	there, _ := c.r.Peek(c.r.Buffered())
 	return bytes.IndexByte(there, '\n') >= 0
 }
 
 // refuseLine says that a line is too long, and reads some more of it: to close with unread input would take the message away from the client, too.
-func (c *session) refuseLine() {
+func (c *client) refuseLine() {
 	c.fail(fmt.Sprintf("Line is too long, at most %d bytes are accepted", maxLine-1))
 	c.end()
 	c.w.Flush()
@@ -98,7 +98,7 @@ func (c *session) refuseLine() {
 }
 
 // runLine executes the commands of a line. Empty ones between semicolons are passed over, where HAProxy lists its commands.
-func (c *session) runLine(line string) {
+func (c *client) runLine(line string) {
 	ran := false
 	for _, text := range splitCommands(line) {
 		words := splitWords(text)
@@ -120,7 +120,7 @@ func (c *session) runLine(line string) {
 }
 
 // runCommand executes one command. One that may be answered as JSON has the word json last; behind "key" it is a key.
-func (c *session) runCommand(words []string) {
+func (c *client) runCommand(words []string) {
 	cmd := findCommand(words)
 	if cmd == nil {
 		c.unknown(words)
@@ -141,7 +141,7 @@ func (c *session) runCommand(words []string) {
 }
 
 // end ends a reply.
-func (c *session) end() {
+func (c *client) end() {
 	c.w.WriteByte('\n')
 	if c.interactive {
 		c.w.WriteString("> ")
@@ -155,7 +155,7 @@ var severities = map[string]map[string]string{
 }
 
 // fail answers with an error message.
-func (c *session) fail(message string) {
+func (c *client) fail(message string) {
 	if c.json {
 		c.writeJSON(map[string]string{"error": message})
 		return
@@ -164,7 +164,7 @@ func (c *session) fail(message string) {
 }
 
 // denied answers that the level does not suffice, and tells whether that is so.
-func (c *session) denied(least Level) bool {
+func (c *client) denied(least Level) bool {
 	if c.level >= least {
 		return false
 	}
@@ -172,7 +172,7 @@ func (c *session) denied(least Level) bool {
 	return true
 }
 
-func (c *session) writeJSON(v any) {
+func (c *client) writeJSON(v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // replies hold strings, numbers and times only
@@ -181,7 +181,7 @@ func (c *session) writeJSON(v any) {
 	c.w.WriteByte('\n')
 }
 
-func (c *session) status() runtime.Status { return c.srv.agg.Status() }
+func (c *client) status() runtime.Status { return c.srv.agg.Status() }
 
 // words joins what a reply lists; none stands for nothing.
 func list(words []string) string {

@@ -13,7 +13,7 @@ const (
 	CodeUntracked     diag.Code = "STK036"
 	CodeReadsSource   diag.Code = "STK037"
 	CodeDisabledProxy diag.Code = "STK038"
-	CodeBaseNames     diag.Code = "STK039"
+	CodeOutputNames   diag.Code = "STK039"
 )
 
 // Doc is a code's page.
@@ -56,9 +56,9 @@ var docs = []Doc{
 			"`src,table_http_req_rate(mytable.aggr)` or `sc_http_req_rate(0,mytable.aggr)`."},
 	{CodeDisabledProxy, "disabled-proxy", diag.Warning, "the proxy that bears a table's name is disabled",
 		"HAProxy does not join the stick table of a disabled proxy to its peers section: it is there, and is never shared."},
-	{CodeBaseNames, "base-file-names", diag.Error, "the base files of a node cannot keep their names",
+	{CodeOutputNames, "output-names", diag.Error, "files of the output would get one name",
 		"Of several base files each keeps its own name in the node's directory, so the names must differ and must not be that of the\n" +
-			"aggregator's file. As HAProxy reads a directory in lexical order, a list in another order is a warning."},
+			"aggregator's file, and no node may be called manifest.json. As HAProxy reads a directory in lexical order, a list in another order is a warning."},
 }
 
 // finding starts a finding with what its code's page says of it.

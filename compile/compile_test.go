@@ -51,7 +51,7 @@ func TestOrder(t *testing.T) {
 
 // TestDocs holds every code of the package to a page.
 func TestDocs(t *testing.T) {
-	codes := []diag.Code{CodeOwnPeers, CodeOwnTable, CodeOwnPort, CodeLocalPeer, CodeConditional, CodeTableName, CodeUntracked, CodeReadsSource, CodeDisabledProxy, CodeBaseNames}
+	codes := []diag.Code{CodeOwnPeers, CodeOwnTable, CodeOwnPort, CodeLocalPeer, CodeConditional, CodeTableName, CodeUntracked, CodeReadsSource, CodeDisabledProxy, CodeOutputNames}
 	var documented []diag.Code
 	slugs := map[string]bool{}
 	for _, d := range Docs() {
@@ -156,6 +156,9 @@ func TestFindings(t *testing.T) {
 		{"reads the source by name", none, []string{goodBase + "frontend y\n  acl fast src_http_req_rate(t.u) gt 5\n"}, []string{"STK037 base0.cfg:5:30"}},
 		{"reads both", none, []string{goodBase + "  http-request deny if { sc0_http_req_rate gt 5 }\n  http-request deny if { src,table_http_req_rate(t.a) gt 5 }\n"}, nil},
 		{"reads another counter", none, []string{goodBase + "  http-request deny if { sc1_http_req_rate gt 5 }\n"}, nil},
+		{"counter of another proxy", none, []string{goodBase + "frontend y\n  http-request track-sc0 src table other\n  http-request deny if { sc0_http_req_rate gt 5 }\n"}, nil},
+		{"counter tracked before", none, []string{goodBase + "backend y\n  http-request deny if { sc0_http_req_rate gt 5 }\n"}, []string{"STK037 base0.cfg:5:26"}},
+		{"node called as the manifest", func(n *topology.Node) { n.Name.Value = "Manifest.json" }, []string{goodBase}, []string{"STK039 dir/topology.yaml:30:1"}},
 		{"disabled proxy", none, []string{goodBase + "  disabled\n"}, []string{"STK038 base0.cfg:4:3"}},
 		{"bases out of order", func(n *topology.Node) { n.Build.Base[0].Path.Value = "z.cfg" }, []string{goodBase, "# nothing\n"}, []string{"STK039 dir/topology.yaml:8:1"}},
 		{"bases of one name", func(n *topology.Node) { n.Build.Base[0].Path.Value = "x/base1.cfg" }, []string{goodBase, "# nothing\n"}, []string{"STK039 dir/topology.yaml:8:1"}},

@@ -51,7 +51,7 @@ func localPeerFinding(b *balancer, name grammar.Scalar, emit bool) diag.Finding 
 	f.Related = []diag.Note{{Span: n.Span, Label: "the node's name"}}
 	f.Impact = fmt.Sprintf("HAProxy drops the peers section, which has no peer `%s`, and shares nothing", name.Value)
 	if emit {
-		f.Impact = "the last of several localpeer lines wins"
+		f.Impact = fmt.Sprintf("the last of several localpeer lines wins: the node would call itself `%s`", name.Value)
 	}
 	f.Nodes = []string{n.Value}
 	return f

@@ -142,9 +142,12 @@ func (u *unit) install(b *balancer, name string) string {
 	return fmt.Sprintf("/etc/hapee-%s/%s", u.cluster.HAProxy, name)
 }
 
-// checkOutputs judges the names that several bases bring along.
+// checkOutputs judges the names that nodes and several bases bring along.
 func checkOutputs(u *unit) {
 	for _, h := range u.hosts {
+		if name := h.node.Name; strings.EqualFold(name.Value, "manifest.json") {
+			u.findings.Add(baseNameFinding(h, name.Span, diag.Error, fmt.Sprintf("a node is called `%s`, but its directory stands beside the file of that name", name.Value)))
+		}
 		if b := h.balancer; b != nil && len(h.node.Build.Base) > 1 {
 			u.baseNames(h, b)
 		}
@@ -168,7 +171,7 @@ func (u *unit) baseNames(h *host, b *balancer) {
 }
 
 func baseNameFinding(h *host, at diag.Span, severity diag.Severity, summary string) diag.Finding {
-	f := finding(CodeBaseNames, at, "", summary)
+	f := finding(CodeOutputNames, at, "", summary)
 	f.Severity = severity
 	f.Nodes = []string{h.node.Name.Value}
 	return f

@@ -164,28 +164,48 @@ func (u *unit) untracked(b *balancer, t *topology.Table) {
 // readsSource warns when a base decides by the node's own counts and nowhere by a sum.
 func (u *unit) readsSource(b *balancer, s source) {
 	refs := b.references()
-	tracked := map[int]bool{} // counters that follow the source
-	for _, r := range refs {
-		if r.use == counts && r.counter >= 0 && (r.table == ruleName(s.table) || r.isOwnTrack(s.table.Name.Value)) {
-			tracked[r.counter] = true
-		}
-	}
 	var first *reference
 	for i, r := range refs {
-		if r.use != reads && r.use != names {
+		if r.use == counts {
 			continue
 		}
-		if !r.known || slices.ContainsFunc(s.sums, func(t *topology.Table) bool { return r.table == ruleName(t) || r.table == otherName(t) }) {
+		isSum := func(t *topology.Table) bool { return r.table == ruleName(t) || r.table == otherName(t) }
+		if !r.known || slices.ContainsFunc(s.sums, isSum) {
 			return
 		}
-		own := r.table == ruleName(s.table) || r.table == "" && (tracked[r.counter] || r.counter == byProxy && r.proxy == s.table.Name.Value)
-		if own && r.use == reads && first == nil {
+		if r.use == reads && first == nil && s.isReadBy(r, refs) {
 			first = &refs[i]
 		}
 	}
 	if first != nil && len(s.sums) > 0 {
 		u.findings.Add(readsSourceFinding(b, s, first))
 	}
+}
+
+// isReadBy tells whether a fetch reads the source: by its name, as the proxy's own table, or through a tracked counter.
+func (s *source) isReadBy(r reference, refs []reference) bool {
+	switch {
+	case r.table != "":
+		return r.table == ruleName(s.table)
+	case r.counter < 0:
+		return r.proxy == s.table.Name.Value && !s.table.InPeers
+	}
+	// A proxy's own track-sc decides what its counter follows; without one, that of any proxy before it may.
+	inProxy, anywhere := map[bool]int{}, false
+	for _, track := range refs {
+		if track.use != counts || track.counter != r.counter {
+			continue
+		}
+		follows := track.table == ruleName(s.table) || track.isOwnTrack(s.table.Name.Value)
+		anywhere = anywhere || follows
+		if track.proxy == r.proxy {
+			inProxy[follows]++
+		}
+	}
+	if len(inProxy) > 0 {
+		return inProxy[true] > 0
+	}
+	return anywhere
 }
 
 func readsSourceFinding(b *balancer, s source, r *reference) diag.Finding {

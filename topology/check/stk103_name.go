@@ -52,13 +52,19 @@ peers mypeers
 	Run: runPeerName,
 }
 
-// misnaming is one line that calls a host by a wrong name.
+// misnaming is a wrong name for a host, and the lines that have it.
 type misnaming struct {
-	edge     *topology.Edge
-	by, of   *topology.Vertex
+	of    *topology.Vertex
+	own   topology.Text // what the host calls itself
+	wrong string
+	by    []namer
+}
+
+// namer is one line with a wrong name.
+type namer struct {
+	vertex   *topology.Vertex
 	line     *topology.Peer
-	own      topology.Text // what the host calls itself
-	evidence string        // why the line is taken to mean that host
+	evidence string // why the line is taken to mean that host
 }
 
 func runPeerName(p *Pass) {
@@ -68,18 +74,31 @@ func runPeerName(p *Pass) {
 	}
 }
 
-func (p *Pass) misnamings() []misnaming {
-	var all []misnaming
+// misnamings folds what is one mistake: the same wrong name for the same host.
+func (p *Pass) misnamings() []*misnaming {
+	type key struct {
+		of    *topology.Vertex
+		wrong string
+	}
+	groups := map[key]*misnaming{}
+	var all []*misnaming
+	add := func(of *topology.Vertex, own topology.Text, n namer) {
+		k := key{of, n.line.Name.Value}
+		if groups[k] == nil {
+			groups[k] = &misnaming{of: of, own: own, wrong: k.wrong}
+			all = append(all, groups[k])
+		}
+		groups[k].by = append(groups[k].by, n)
+	}
 	for _, d := range p.dials() {
 		own := p.ownName(d.edge, d.to)
-		if !defect(d.edge, d.from, topology.NameDiffers) || own.IsZero() || own.Unresolved || d.line.Name.Unresolved || p.namesake(d.to) {
-			continue
+		if defect(d.edge, d.from, topology.NameDiffers) && !own.IsZero() && !own.Unresolved && !d.line.Name.Unresolved && !p.namesake(d.to) {
+			add(d.to, own, namer{d.from, d.line, "the line leads to it"})
 		}
-		all = append(all, misnaming{d.edge, d.from, d.to, d.line, own, "the line has its address"})
 	}
 	for _, e := range p.Graph.Edges {
 		if a, ok := p.renamed[e]; ok {
-			all = append(all, misnaming{e, a.by, a.of, a.line, p.ownName(e, a.of), "no other line has a name like it"})
+			add(a.of, p.ownName(e, a.of), namer{a.by, a.line, "no other line has a name like its own"})
 		}
 	}
 	return all
@@ -105,22 +124,33 @@ func (p *Pass) nameBallots() map[*topology.Vertex]*ballot {
 	return ballots
 }
 
-func (m misnaming) finding(p *Pass, b *ballot) diag.Finding {
-	wrong := m.line.Name.Value
+func (m *misnaming) finding(p *Pass, b *ballot) diag.Finding {
+	var who []string
+	for _, n := range m.by {
+		who = append(who, n.vertex.Name)
+	}
+	first := m.by[0]
 	f := diag.Finding{
-		Summary: fmt.Sprintf("%s calls %s `%s`, but its own name is `%s`", m.by.Name, m.of.Name, wrong, m.own.Value),
-		Primary: note(m.line.Name.Span, "%s is not called so; %s", m.of.Name, m.evidence),
+		Summary: fmt.Sprintf("%s %s %s `%s`, but its own name is `%s`", and(who), verb(len(who), "calls", "call"), m.of.Name, m.wrong, m.own.Value),
+		Primary: note(first.line.Name.Span, "%s is not called so; %s", m.of.Name, first.evidence),
 		Related: []diag.Note{note(m.own.Span, "%s's own name", m.of.Name)},
 		Notes:   notesOf(b.note()),
-		Impact:  fmt.Sprintf("peers greet each other by name: %s and %s refuse each other, and no table passes between them", m.by.Name, m.of.Name),
-		RunTime: &diag.RunTime{Command: "show peers", On: m.by.Name, Symptom: fmt.Sprintf("`last_status=NAME` for `%s`; on %s `last_status=UNKN` for %s; nothing is logged", wrong, m.of.Name, m.by.Name)},
-		Fixes:   []diag.Fix{{Title: fmt.Sprintf("call it `%s`", m.own.Value), Safe: b.backed(wrong), Edits: p.replace(m.line.Name.Span, m.own.Value)}},
-		Nodes:   []string{m.by.Name, m.of.Name},
-		Edges:   []string{m.by.Name + "->" + m.of.Name},
+		Impact:  fmt.Sprintf("peers greet each other by name: %s and %s refuse each other, and no table passes between them", and(who), m.of.Name),
+		RunTime: &diag.RunTime{Command: "show peers", On: first.vertex.Name, Symptom: fmt.Sprintf("`last_status=NAME` for `%s`; on %s `last_status=UNKN` for %s; nothing is logged", m.wrong, m.of.Name, first.vertex.Name)},
+		Nodes:   append(who, m.of.Name),
 	}
-	if b.outvoted(wrong) {
-		f.Primary, f.Related = note(m.own.Span, "%s's own name; most others say `%s`", m.of.Name, wrong), []diag.Note{note(m.line.Name.Span, "%s calls it so", m.by.Name)}
-		f.Fixes = []diag.Fix{{Title: fmt.Sprintf("call %s `%s` in its own files", m.of.Name, wrong), Edits: p.replace(m.own.Span, wrong)}}
+	fix := diag.Fix{Title: fmt.Sprintf("call it `%s`", m.own.Value), Safe: b.backed(m.wrong)}
+	for i, n := range m.by {
+		f.Edges = append(f.Edges, n.vertex.Name+"->"+m.of.Name)
+		fix.Edits = append(fix.Edits, p.replace(n.line.Name.Span, m.own.Value)...)
+		if i > 0 {
+			f.Related = append(f.Related, note(n.line.Name.Span, "%s calls it so too", n.vertex.Name))
+		}
+	}
+	f.Fixes = []diag.Fix{fix}
+	if b.outvoted(m.wrong) {
+		f.Primary, f.Related[0] = note(m.own.Span, "%s's own name; most others say `%s`", m.of.Name, m.wrong), note(first.line.Name.Span, "%s calls it so", first.vertex.Name)
+		f.Fixes = []diag.Fix{{Title: fmt.Sprintf("call it `%s` in its own files", m.wrong), Edits: p.replace(m.own.Span, m.wrong)}, fix}
 	}
 	return f
 }

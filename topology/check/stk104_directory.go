@@ -39,11 +39,15 @@ func runDirectory(p *Pass) {
 	if p.Cluster.Source == topology.FromTopology {
 		return
 	}
+	misnamed := map[*topology.Node]bool{} // STK103 says it better
+	for _, m := range p.misnamings() {
+		misnamed[m.of.Node] = true
+	}
 	for _, n := range p.Cluster.Nodes {
 		dir := path.Base(n.Dir)
 		own := n.Name
 		stated := n.NameFrom == topology.NameFromLocalPeer || n.NameFrom == topology.NameFromLocalServer
-		if n.Dir == "" || own.Unresolved || !stated || own.Value == dir || p.goesBy(n, dir) || len(p.sharing(n)) > 1 {
+		if n.Dir == "" || own.Unresolved || !stated || own.Value == dir || misnamed[n] || p.goesBy(n, dir) || len(p.sharing(n)) > 1 {
 			continue
 		}
 		p.report(diag.Finding{

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"path"
+	"slices"
 
 	"stktc/grammar/diag"
 	"stktc/topology"
@@ -71,11 +72,12 @@ func (p *Pass) duplicateLines(n *topology.Node, section string, lines []*topolog
 	}
 }
 
-// sharing lists the hosts with n's name, n included.
+// sharing lists the hosts with n's name, n included. A host whose own files do not agree on its name is STK101's.
 func (p *Pass) sharing(n *topology.Node) []*topology.Node {
 	var same []*topology.Node
 	for _, m := range p.Cluster.Nodes {
-		if m.Name.Value == n.Name.Value && !m.Name.Unresolved {
+		torn := slices.ContainsFunc(m.Peers, func(s *topology.PeersSection) bool { return s.Local.Value != m.Name.Value })
+		if m.Name.Value == n.Name.Value && !m.Name.Unresolved && !torn {
 			same = append(same, m)
 		}
 	}

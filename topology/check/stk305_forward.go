@@ -82,11 +82,13 @@ func runForward(p *Pass) {
 	}
 }
 
-// above lists the suffixes of the tables that the aggregators above x make or forward; false when some are not known.
+// above lists the suffixes of the tables that the aggregators above x make or forward; false when some
+// are not known, or when marks leave open who is above.
 func (p *Pass) above(x *topology.Vertex) (all []topology.Text, known bool) {
-	known = true
+	torn := func(e *topology.Edge) bool { return e.Lower.Kind == topology.Aggregator && !isSettled(e) }
+	known = !slices.ContainsFunc(p.edges[x], torn)
 	for _, e := range p.uppers(x) {
-		if e.Upper.Section == nil {
+		if e.Upper.Section == nil || torn(e) {
 			known = false
 			continue
 		}

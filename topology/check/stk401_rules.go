@@ -116,13 +116,14 @@ func (p *Pass) madeAndForwarded(x *topology.Vertex) {
 	}
 }
 
-// mixedMembers is about a section that sums nodes and sums of nodes. A mark that does not fit the peer is STK217's.
+// mixedMembers is about a section that sums nodes and sums of nodes. Marks that the two ends
+// do not agree on are STK210's, STK211's and STK217's.
 func (p *Pass) mixedMembers(x *topology.Vertex) {
 	var node, down *topology.Peer
 	for _, e := range p.members(x) {
 		line := lineOf(e, x)
 		switch {
-		case line == nil:
+		case line == nil || !isSettled(e):
 		case line.Direction == topology.Down && e.Lower.Kind == topology.Aggregator && down == nil:
 			down = line
 		case line.Direction == topology.Unmarked && e.Lower.Kind == topology.Balancer && node == nil:

@@ -161,6 +161,15 @@ func (v *view) edgesWhere(x *topology.Vertex, keep func(*topology.Edge) bool) []
 	return kept
 }
 
+// isSettled tells whether no mark at either end contradicts the edge's direction: else little follows from it.
+func isSettled(e *topology.Edge) bool {
+	up, down := e.LowerPeer, e.UpperPeer
+	if e.Lower.Kind == topology.Balancer {
+		return down == nil || down.Direction == topology.Unmarked
+	}
+	return (up == nil || up.Direction == topology.Up) && (down == nil || down.Direction == topology.Down)
+}
+
 // balancersBelow lists the balancers whose counters reach x, x itself when it is one, in natural order.
 func (v *view) balancersBelow(x *topology.Vertex) []*topology.Vertex {
 	var found []*topology.Vertex

@@ -93,22 +93,27 @@ func (n *Network) Wrap(host string, private ...string) []string {
 
 // Do calls f on a thread that is in the host's network namespace: connections that f makes by address are made there.
 func (n *Network) Do(host string, f func() error) error {
-	result := make(chan error, 1)
-	go func() {
-		goruntime.LockOSThread() // and never unlocked: the thread ends with the goroutine, so that no other one runs in the namespace
-		fd, err := unix.Open(filepath.Join("/run/netns", n.namespace(host)), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			result <- err
-			return
-		}
-		defer unix.Close(fd)
-		if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
-			result <- err
-			return
-		}
-		result <- f()
-	}()
-	return <-result
+	goruntime.LockOSThread()
+	home, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(home)
+	there, err := unix.Open(filepath.Join("/run/netns", n.namespace(host)), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(there)
+	if err := unix.Setns(there, unix.CLONE_NEWNET); err != nil {
+		return err
+	}
+	result := f()
+	// The thread goes home and lives on: the kernel would kill the processes that it has started if it ended (PR_SET_PDEATHSIG).
+	if err := unix.Setns(home, unix.CLONE_NEWNET); err != nil {
+		panic(err)
+	}
+	goruntime.UnlockOSThread()
+	return result
 }
 
 // Request sends HTTP requests from one host to another, each on a connection of its own. Any answer counts.

@@ -78,8 +78,7 @@ func ParseTopology(name string, text []byte) (*TopologyFile, diag.List) {
 	if root := t.parse(); root != nil && t.checkAnchors(root) {
 		t.topology(root)
 	}
-	t.findings.Sort()
-	return t.file, t.findings
+	return t.file, t.sorted()
 }
 
 // topologyReader is the schema: one method for each kind of mapping.
@@ -157,6 +156,7 @@ func (t *topologyReader) levels(e entry) {
 
 func (t *topologyReader) table(name Scalar, n *yaml.Node) {
 	e := &TableEntry{Name: name}
+	before := len(t.findings)
 	t.fields(n, "table `"+name.Value+"`", name.Span, []field{
 		{key: "type", read: t.one(&e.Type), needed: true},
 		{key: "len", read: t.one(&e.Len)},
@@ -169,6 +169,7 @@ func (t *topologyReader) table(name Scalar, n *yaml.Node) {
 		{key: "peers", read: t.one(&e.Peers)},
 		{key: "lease", later: true},
 	})
+	t.findings.About(before, "", name.Value)
 	t.file.Tables = append(t.file.Tables, e)
 }
 
@@ -242,20 +243,24 @@ func (t *topologyReader) balancerFields(e *BalancerEntry) []field {
 func (t *topologyReader) aggregatorEntry(name Scalar, n *yaml.Node) {
 	e := t.aggregator
 	e.Name = name
+	before := len(t.findings)
 	schema := t.aggregatorFields(&e)
 	schema[0].needed = e.Address.IsZero()
 	schema = append([]field{{key: "sums", read: t.list(&e.Sums), needed: true}}, schema...)
 	t.fields(n, "aggregator `"+name.Value+"`", name.Span, schema)
+	t.findings.About(before, name.Value, "")
 	t.file.Aggregators = append(t.file.Aggregators, &e)
 }
 
 func (t *topologyReader) balancerEntry(name Scalar, n *yaml.Node) {
 	e := t.balancer
 	e.Name = name
+	before := len(t.findings)
 	schema := t.balancerFields(&e)
 	for i, missing := range []bool{e.Address.IsZero(), len(e.Base) == 0, len(e.Peers) == 0} {
 		schema[i].needed = missing
 	}
 	t.fields(n, "balancer `"+name.Value+"`", name.Span, schema)
+	t.findings.About(before, name.Value, "")
 	t.file.Balancers = append(t.file.Balancers, &e)
 }

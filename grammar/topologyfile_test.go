@@ -315,6 +315,18 @@ func TestAliasBomb(t *testing.T) {
 	}
 }
 
+// TestManyFindings: a long file that is something else altogether costs no more than its length.
+func TestManyFindings(t *testing.T) {
+	start := time.Now()
+	_, findings := ParseTopology("f", []byte(strings.Repeat("k: v\n", 400_000)))
+	if n := len(findings); n != maxFindings || len(findings[n-1].Notes) != 1 {
+		t.Errorf("%d findings", n)
+	}
+	if d := time.Since(start); d > 20*time.Second {
+		t.Errorf("took %v", d)
+	}
+}
+
 func TestSuggest(t *testing.T) {
 	known := []string{"address", "sums", "site", "section"}
 	for _, tt := range []struct {

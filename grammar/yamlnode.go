@@ -14,7 +14,11 @@ type yamlReader struct {
 	*yamlText
 	findings diag.List
 	blamed   map[blame]bool
+	unlisted int // findings beyond maxFindings
 }
+
+// maxFindings is how many findings one file may give: a file of 16 MiB that is no topology at all would give millions.
+const maxFindings = 1000
 
 // blame is a finding's identity within a file: what an alias repeats is reported once.
 type blame struct {
@@ -28,10 +32,23 @@ func newYAMLReader(file string, text []byte) *yamlReader {
 
 func (r *yamlReader) add(f *diag.Finding) {
 	b := blame{f.Code, f.Primary.Span}
-	if !r.blamed[b] {
+	switch {
+	case len(r.findings) == maxFindings:
+		r.unlisted++
+	case !r.blamed[b]:
 		r.blamed[b] = true
 		r.findings.Add(*f)
 	}
+}
+
+// sorted gives the findings, and says of the last how many are not listed.
+func (r *yamlReader) sorted() diag.List {
+	r.findings.Sort()
+	if r.unlisted > 0 {
+		last := &r.findings[len(r.findings)-1]
+		last.Notes = append(last.Notes, fmt.Sprintf("%d further findings of this file are not listed", r.unlisted))
+	}
+	return r.findings
 }
 
 func (r *yamlReader) errorf(code diag.Code, at diag.Span, format string, args ...any) {
@@ -207,6 +224,10 @@ func findField(schema []field, key string) *field {
 
 // unknownKey reports a key and gives the one that was likely meant, so that it is not reported as missing too.
 func (r *yamlReader) unknownKey(key Scalar, owner string, schema []field) (meant string) {
+	if len(r.findings) == maxFindings {
+		r.unlisted++
+		return ""
+	}
 	var all, accepted []string
 	for _, f := range schema {
 		all = append(all, f.key)

@@ -146,6 +146,22 @@ func (l *List) Errorf(code Code, at Span, format string, args ...any) {
 	l.Add(Finding{Code: code, Severity: Error, Summary: fmt.Sprintf(format, args...), Primary: Note{Span: at}})
 }
 
+// About names the node and the table, "" for none, that the findings from an index on concern, unless they name some themselves.
+func (l List) About(from int, node, table string) {
+	for i := from; i < len(l); i++ {
+		f := &l[i]
+		if len(f.Nodes) > 0 || len(f.Tables) > 0 {
+			continue
+		}
+		if node != "" {
+			f.Nodes = []string{node}
+		}
+		if table != "" {
+			f.Tables = []string{table}
+		}
+	}
+}
+
 // Sort puts the findings into their one order, file then place then code, and drops those that say the same.
 func (l *List) Sort() {
 	slices.SortStableFunc(*l, func(a, b Finding) int {

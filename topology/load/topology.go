@@ -105,6 +105,12 @@ func (b *topologyBuilder) errorf(code diag.Code, at diag.Span, format string, ar
 	b.findings.Add(*grammar.Findingf(code, at, format, args...))
 }
 
+// about makes all that is reported until the function that it gives is called concern a node or a table, "" for none.
+func (b *topologyBuilder) about(node, table string) (done func()) {
+	before := len(b.findings)
+	return func() { b.findings.About(before, node, table) }
+}
+
 // related reports a mistake with a second end.
 func (b *topologyBuilder) related(code diag.Code, at, other diag.Span, label, format string, args ...any) {
 	f := grammar.Findingf(code, at, format, args...)
@@ -125,6 +131,8 @@ func (b *topologyBuilder) bases() error {
 }
 
 func (b *topologyBuilder) base(h *host, base topology.BaseFile) error {
+	defer b.about(h.node.Name.Value, "")()
+	h.node.Files = append(h.node.Files, base.Name)
 	if _, done := b.cluster.Files[base.Name]; done {
 		return nil
 	}

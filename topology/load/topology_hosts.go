@@ -77,20 +77,7 @@ func (b *topologyBuilder) version() {
 // hosts makes a host of every name that the file's entries stand for.
 func (b *topologyBuilder) hosts() {
 	for _, e := range b.file.Aggregators {
-		s := b.newSpread(e.Name)
-		address, site := s.template(e.Address), s.template(e.Site)
-		var stats []grammar.Template
-		for _, socket := range e.StatsSocket {
-			stats = append(stats, s.template(socket))
-		}
-		s.each(site, func(h *host, at func(grammar.Template) grammar.Scalar) {
-			h.aggregator, h.address = e, b.aggregatorAddress(at(address))
-			for _, socket := range stats {
-				b.statsSocket(h, at(socket))
-			}
-			h.node.Build = &topology.Build{}
-			b.aggregators = append(b.aggregators, h)
-		})
+		b.expandAggregator(e)
 	}
 	for _, e := range b.file.Balancers {
 		b.expandBalancer(e)
@@ -99,7 +86,26 @@ func (b *topologyBuilder) hosts() {
 	b.endpoints()
 }
 
+func (b *topologyBuilder) expandAggregator(e *grammar.AggregatorEntry) {
+	defer b.about(e.Name.Value, "")()
+	s := b.newSpread(e.Name)
+	address, site := s.template(e.Address), s.template(e.Site)
+	var stats []grammar.Template
+	for _, socket := range e.StatsSocket {
+		stats = append(stats, s.template(socket))
+	}
+	s.each(site, func(h *host, at func(grammar.Template) grammar.Scalar) {
+		h.aggregator, h.address = e, b.aggregatorAddress(at(address))
+		for _, socket := range stats {
+			b.statsSocket(h, at(socket))
+		}
+		h.node.Build = &topology.Build{}
+		b.aggregators = append(b.aggregators, h)
+	})
+}
+
 func (b *topologyBuilder) expandBalancer(e *grammar.BalancerEntry) {
+	defer b.about(e.Name.Value, "")()
 	s := b.newSpread(e.Name)
 	address, site, bind, file := s.template(e.Address), s.template(e.Site), s.template(e.Bind), s.template(e.File)
 	var bases, ports []grammar.Template
@@ -288,6 +294,7 @@ func (b *topologyBuilder) endpoints() {
 	}
 	seen := map[string]taken{}
 	claim := func(h *host, a topology.Address) {
+		defer b.about(h.node.Name.Value, "")()
 		if a.Unresolved {
 			return
 		}

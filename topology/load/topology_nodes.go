@@ -12,10 +12,8 @@ func (b *topologyBuilder) nodes() {
 		if h.aggregator != nil {
 			h.node.Aggregations = []*topology.Aggregations{b.aggregations(h)}
 		}
-		for i := range h.listens {
-			b.peersSection(h, &h.listens[i])
-		}
 		if h.balancer != nil {
+			b.peersSections(h)
 			b.declare(h)
 		}
 		b.cluster.Nodes = append(b.cluster.Nodes, h.node)
@@ -79,9 +77,23 @@ func (a *host) addForwards(out *topology.Aggregations, t *table) {
 	}
 }
 
-// peersSection adds one of a balancer's peers sections, unless neither a table nor an aggregator uses it: defaults may
-// name sections for some balancers only.
-func (b *topologyBuilder) peersSection(h *host, l *listener) {
+// peersSections adds a balancer's peers sections, but for those that neither a table nor an aggregator uses: defaults
+// may name sections for some balancers only. One without any use keeps its first, and so stays a balancer.
+func (b *topologyBuilder) peersSections(h *host) {
+	for i := range h.listens {
+		l := &h.listens[i]
+		section := peersSection(h, l)
+		used := slices.ContainsFunc(b.tableList, func(t *table) bool { return t.isOn(h) && t.section(h) == l })
+		if used || len(section.Peers) > 0 {
+			h.node.Peers = append(h.node.Peers, section)
+		}
+	}
+	if len(h.node.Peers) == 0 && len(h.listens) > 0 {
+		h.node.Peers = append(h.node.Peers, peersSection(h, &h.listens[0]))
+	}
+}
+
+func peersSection(h *host, l *listener) *topology.PeersSection {
 	out := &topology.PeersSection{
 		Name: text(l.section), Header: l.section.Span, Local: h.node.Name, Listen: l.address, Style: h.node.Build.Style,
 	}
@@ -90,10 +102,7 @@ func (b *topologyBuilder) peersSection(h *host, l *listener) {
 			out.Peers = append(out.Peers, &topology.Peer{Name: up.node.Name, Address: up.address, Span: up.by.Span})
 		}
 	}
-	used := slices.ContainsFunc(b.tableList, func(t *table) bool { return t.isOn(h) && t.section(h) == l })
-	if used || len(out.Peers) > 0 {
-		h.node.Peers = append(h.node.Peers, out)
-	}
+	return out
 }
 
 // declare adds a balancer's tables: those of every level, as nodes that differ in a table never meet over it.

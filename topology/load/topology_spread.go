@@ -69,7 +69,8 @@ func (s *spread) each(site grammar.Template, use func(h *host, at func(grammar.T
 		h.node = &topology.Node{Name: text(name), NameFrom: topology.NameFromTopology}
 		if first, taken := s.byName[strings.ToLower(name.Value)]; taken {
 			s.related(grammar.CodeName, s.entry.Span, first.node.Name.Span, "first here", "name `%s` is taken; names are unique without regard to case", name.Value)
-			return
+			s.unnamed = true
+			continue
 		}
 		s.byName[strings.ToLower(name.Value)] = h
 		if site.Usable() && !site.IsEmpty() {
@@ -77,7 +78,9 @@ func (s *spread) each(site grammar.Template, use func(h *host, at func(grammar.T
 			h.node.Site = h.site.Value
 			s.checkName("site", h.site)
 		}
+		done := s.about(name.Value, "")
 		use(h, func(t grammar.Template) grammar.Scalar { return s.value(h, t, i) })
+		done()
 	}
 }
 

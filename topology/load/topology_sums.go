@@ -105,7 +105,9 @@ const (
 // sums resolves who sums whom, and how high each aggregator stands.
 func (b *topologyBuilder) sums() {
 	for _, a := range b.aggregators {
+		done := b.about(a.node.Name.Value, "")
 		a.members = b.pick(a.aggregator.Sums, b.order, "node", a)
+		done()
 		for _, m := range a.members {
 			m.sums = append(m.sums, member{a, m.by})
 		}
@@ -117,8 +119,10 @@ func (b *topologyBuilder) sums() {
 		b.climb(a)
 	}
 	for _, a := range b.aggregators {
+		done := b.about(a.node.Name.Value, "")
 		b.checkHeight(a)
 		b.checkSections(a)
+		done()
 	}
 	b.overlaps()
 	b.carry()
@@ -129,6 +133,7 @@ func (b *topologyBuilder) climb(a *host) {
 	if a.visit != unvisited {
 		return
 	}
+	defer b.about(a.node.Name.Value, "")()
 	a.visit = visiting
 	defer func() { a.visit = visited }()
 	height := -1
@@ -240,6 +245,7 @@ func (b *topologyBuilder) overlaps() {
 }
 
 func (b *topologyBuilder) overlap(shared *host, first, second member) {
+	defer b.about(second.node.Name.Value, "")()
 	code, words := grammar.CodeHeight, "`%s` and `%s` both sum `%s`, but not all the same members; the sets must be equal, or apart"
 	if sameMembers(first.members, second.members) {
 		code = grammar.CodeLater
@@ -308,6 +314,7 @@ func (a *host) gets(t *table, m *host) bool {
 
 // checkCarries reports an aggregator without work, and one that would make one table's suffix from two.
 func (b *topologyBuilder) checkCarries(a *host) {
+	defer b.about(a.node.Name.Value, "")()
 	if len(a.carries) == 0 && b.sound() {
 		b.errorf(grammar.CodeHeight, a.node.Name.Span, "no table reaches `%s`: none of peers section %s has a suffix for level %d on its members", a.node.Name.Value, grammar.List(a.families()), a.height)
 	}

@@ -80,6 +80,7 @@ func (b *topologyBuilder) tables() {
 	names := map[string]grammar.Scalar{}
 	full := map[string]grammar.Scalar{}
 	for _, e := range b.file.Tables {
+		done := b.about("", e.Name.Value)
 		t := &table{entry: e, suffixes: e.Suffixes}
 		if len(t.suffixes) == 0 {
 			for _, l := range b.file.Levels {
@@ -94,6 +95,7 @@ func (b *topologyBuilder) tables() {
 		b.shapes(t)
 		b.tableOn(t)
 		b.tableList = append(b.tableList, t)
+		done()
 	}
 }
 

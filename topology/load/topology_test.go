@@ -1,0 +1,325 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"stktc/grammar"
+	"stktc/grammar/diag"
+	"stktc/topology"
+)
+
+// dumpTopology writes a cluster and what only a topology file gives.
+func dumpTopology(c *topology.Cluster, findings diag.List) string {
+	d := dumper{}
+	d.line(0, "haproxy %s", c.HAProxy)
+	for _, l := range c.Levels {
+		d.line(0, "level %s suffix %s", d.text(l.Name), d.text(l.Suffix))
+	}
+	for _, n := range c.Nodes {
+		if n.IsBalancer() {
+			d.line(0, "%s: site %q, output %q, localpeer mode %d", n.Name.Value, n.Site, n.Build.Output, n.Build.LocalPeer)
+			for _, b := range n.Build.Base {
+				_, read := c.Files[b.Name]
+				d.line(1, "base %s is %s, read %v", d.text(b.Path), b.Name, read)
+			}
+		}
+	}
+	return d.String() + dump(c, findings)
+}
+
+func TestTopologySeed(t *testing.T) {
+	c, findings, err := Topology(os.DirFS("../../testdata/seed"), "topology.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(findings) > 0 {
+		t.Errorf("findings: %v", findings)
+	}
+	golden(t, "testdata/topology/seed.golden", dumpTopology(c, findings))
+}
+
+// TestTopology reads the archives of testdata/topology: a topology and its bases, and what they make under the name "want".
+func TestTopology(t *testing.T) {
+	archives, err := filepath.Glob("testdata/topology/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatal("no archives", err)
+	}
+	for _, file := range archives {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fsys := fstest.MapFS{}
+			var inputs []txtar.File
+			for _, f := range a.Files {
+				if f.Name != "want" {
+					fsys[f.Name] = &fstest.MapFile{Data: f.Data}
+					inputs = append(inputs, f)
+				}
+			}
+			c, findings, err := Topology(fsys, a.Files[0].Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkSpans(t, c, findings)
+			a.Files = append(inputs, txtar.File{Name: "want", Data: []byte(dumpTopology(c, findings))})
+			golden(t, file, string(txtar.Format(a)))
+		})
+	}
+}
+
+// small is a topology without findings, one key in a line, for tests to change.
+const small = `haproxy: 2.6
+tables:
+  t:
+    type: ip
+    size: 1k
+    expire: 1m
+    store: gpc0,http_req_rate(10s)
+levels:
+  - {name: nodes, suffix: .n}
+  - {name: one, suffix: .o}
+  - {name: two, suffix: .t}
+aggregators:
+  a1: {address: "10.0.1.1:1", sums: [b1, b2]}
+  a2: {address: "10.0.1.2:1", sums: [b3]}
+  top: {address: "10.0.2.1:1", sums: ["a*"]}
+defaults:
+  aggregator: {stats_socket: /run/s}
+  balancer: {base: base.cfg, peers: {p: 1024}}
+balancers:
+  b[1-3]: {address: "10.0.0.[1-3]"}
+`
+
+func loadText(t *testing.T, text string) (*topology.Cluster, diag.List) {
+	t.Helper()
+	c, findings, err := Topology(fstest.MapFS{"f": {Data: []byte(text)}, "base.cfg": {Data: []byte("global\n")}}, "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSpans(t, c, findings)
+	return c, findings
+}
+
+// TestTopologyFindings changes the small topology at one place. A finding is wanted as "CODE text-it-points-at: part of the summary".
+func TestTopologyFindings(t *testing.T) {
+	for _, tt := range []struct {
+		name, old, new string
+		want           []string
+	}{
+		{"nothing", "haproxy: 2.6\n", "", nil},
+		{"haproxy", "2.6", "2.x", []string{"STK004 2.x: accepted is MAJOR.MINOR"}},
+		{"type", "type: ip", "type: ipv5", []string{"STK004 ipv5: did you mean `ipv4`"}},
+		{"len", "type: ip", "type: ip\n    len: 3", []string{"STK004 3: takes no `len`"}},
+		{"size", "1k", "1q", []string{"STK024 q: "}},
+		{"expire without unit", "1m", "60", []string{"STK023 60: has no unit"}},
+		{"period without unit", "10s", "10", []string{"STK023 10: has no unit"}},
+		{"store", "gpc0,", "gpc9,", []string{"STK022 gpc9: did you mean `gpc0`"}},
+		{"store, cut", "(10s)", "(10s", []string{"STK022 : ends too early"}},
+		{"store, empty", "gpc0,http_req_rate(10s)", "\"\"", []string{"STK004 \"\": stores nothing"}},
+		{"size by level", "size: 1k", "size: {nodes: 1k, one: 2k}", []string{"STK005 size: says nothing of level `two`"}},
+		{"level that is not there", "size: 1k", "size: {nodes: 1k, one: 2k, two: 3k, tow: 1}", []string{"STK015 tow: did you mean `two`?"}},
+		{"too many suffixes", "size: 1k", "size: 1k\n    suffixes: [.a, .b, .c, .d]", []string{"STK013 .d: has 4 suffixes, but there are 3 levels"}},
+		{"suffix twice", ".o}", ".n}", []string{"STK012 .n: is there twice"}},
+		{"suffixes that end alike", ".o}", ".x.n}", []string{"STK012 .x.n: end alike"}},
+		{"empty suffix above", ".o}", "\"\"}", []string{"STK012 \"\": only the first may be"}},
+		{"suffix", ".o}", "\"#o\"}", []string{"STK012 \"#o\": cannot be used"}},
+		{"level twice", "name: one", "name: Nodes", []string{"STK012 Nodes: is there twice"}},
+		{"table name", "  t:\n", "  t t:\n", []string{"STK012 t t: cannot be used"}},
+		{"tables of one name", "levels:", "  T: {type: ip, size: 1, store: gpc0}\nlevels:", []string{"STK012 T: is there twice"}},
+		{"table made twice", "levels:", "  t.n: {type: ip, size: 1, store: gpc0, suffixes: [\"\", .x]}\nlevels:", []string{"STK012 t.n: is made twice"}},
+		{"table on nobody", "size: 1k", "size: 1k\n    on: [b4]", []string{"STK010 b4: matches no balancer; did you mean `b1`? accepted are `b1`, `b2`, `b3`"}},
+		{"table on an aggregator", "size: 1k", "size: 1k\n    on: [top]", []string{"STK010 top: matches no balancer"}},
+		{"table's peers", "size: 1k", "size: 1k\n    peers: q", []string{"STK015 q: is not in `peers` of `b1`, `b2`, `b3`"}},
+
+		{"name", "  a1:", "  -a1:", []string{"STK012 -a1: cannot be used"}},
+		{"name taken", "  a2:", "  A1:", []string{"STK012 A1: is taken"}},
+		{"name taken by a range", "  a2:", "  B2:", []string{"STK012 b[1-3]: name `b2` is taken"}},
+		{"selector", "[b1, b2]", "[b1, b5]", []string{"STK010 b5: matches no node; did you mean `b1`?"}},
+		{"selector, glob", "[b1, b2]", "[b1, b2, \"c*\"]", []string{"STK010 \"c*\": matches no node"}},
+		{"selector, range", "[b1, b2]", "[\"b[1-2]\", \"b[2-5]\"]", []string{"STK010 \"b[2-5]\": `b4`, `b5` of selector `b[2-5]` matches no node", "STK013 b3: both sum `b3`"}},
+		{"selector, site", "[b1, b2]", "[b1, b2, \"@par\"]", []string{"STK010 \"@par\": matches no balancer"}},
+		{"selector, case", "[b1, b2]", "[b1, B2]", []string{"STK010 B2: did you mean `b2`?"}},
+		{"range, backwards", "b[1-3]", "b[3-1]", []string{"STK011 [3-1]: runs backwards; accepted is `[1-3]`"}},
+		{"range, lengths", "10.0.0.[1-3]", "10.0.0.[1-4]", []string{"STK011 \"10.0.0.[1-4]\": has 4 numbers, but `b[1-3]` has 3"}},
+		{"range, huge", "b[1-3]", "b[1-30000]", []string{"STK011 [1-30000]: at most 10000"}},
+		{"range, digits", "b[1-3]", "b[1-3000000000]", []string{"STK011 [1-3000000000]: 9 digits"}},
+		{"range, zeros", "b[1-3]", "b[001-03]", []string{"STK011 [001-03]: accepted is `[001-003]`", "STK010 b1: ", "STK010 b2: ", "STK010 b3: "}},
+		{"range, letters", "b[1-3]", "b[a-c]", []string{"STK011 [a-c]: is not a range"}},
+		{"range without one in the name", "\"10.0.1.2:1\"", "\"10.0.1.[2-3]:1\"", []string{"STK011 \"10.0.1.[2-3]:1\": the name `a2` has none"}},
+		{"placeholder", "base: base.cfg", "base: \"{nam}.cfg\"", []string{"STK004 {nam}: accepted are `{name}`, `{site}`"}},
+		{"site that is not there", "base: base.cfg", "base: \"{site}.cfg\"", []string{"STK015 \"{site}.cfg\": `b1` has no `site`"}},
+		{"site", "base: base.cfg", "site: ../x, base: base.cfg", []string{"STK012 ../x: site `../x`"}},
+
+		{"sums itself", "[\"a*\"]", "[top]", []string{"STK013 top: `top` sums itself"}},
+		{"circle", "sums: [b3]", "sums: [top]", []string{"STK013 \"a*\": `top` sums `a2`, which sums `top` again"}},
+		{"mixed heights", "[\"a*\"]", "[a1, b3]", []string{"STK013 b3: members must all stand on one level"}},
+		{"too high", "  - {name: two, suffix: .t}\n", "", []string{"STK013 top: stands 2 above the nodes, but `levels` ends at 1"}},
+		{"overlap", "sums: [b3]", "sums: [b2, b3]", []string{"STK013 b2: `a1` and `a2` both sum `b2`, but not all the same"}},
+		{"replicas", "sums: [b3]", "sums: [b2, b1]", []string{"STK006 b1: replicas are part of the schema"}},
+		{"no table", "size: 1k", "size: 1k\n    suffixes: [.x, .y]", []string{"STK013 top: no table reaches `top`"}},
+		{"aggregator's peers", "sums: [b3]", "peers: q, sums: [b3]", []string{"STK015 q: is not that of `b3`"}},
+		{"aggregator's section", "sums: [b3]", "section: a b, sums: [b3]", []string{"STK012 a b: section `a b`"}},
+		{"two sources of one suffix", "levels:", "  u: {type: ip, size: 1, store: gpc0, suffixes: [.x, .o]}\nlevels:", []string{"STK013 .x: from both `.n` and `.x`"}},
+
+		{"aggregator without port", "10.0.1.2:1", "10.0.1.2", []string{"STK014 \"10.0.1.2\": has no port"}},
+		{"aggregator everywhere", "10.0.1.2:1", "0.0.0.0:1", []string{"STK014 0.0.0.0: cannot be dialled"}},
+		{"aggregator at a path", "10.0.1.2:1", "/run/a", []string{"STK014 \"/run/a\": is the path of a socket"}},
+		{"aggregator's address", "10.0.1.2:1", "10.0.1.256:1", []string{"STK025 10.0.1.256: is not an IPv4 address"}},
+		{"aggregators at one address", "10.0.1.2:1", "10.0.1.1:1", []string{"STK014 \"10.0.1.1:1\": address `10.0.1.1:1` of `a2` is that of `a1` too"}},
+		{"balancer with port", "10.0.0.[1-3]", "10.0.0.[1-3]:80", []string{"STK014 80: a balancer's ports are the values of its `peers`"}},
+		{"balancers at one address", "\"10.0.0.[1-3]\"", "10.0.0.1", []string{"STK014 10.0.0.1: address `10.0.0.1:1024` of `b2` is that of `b1` too"}},
+		{"balancer everywhere", "\"10.0.0.[1-3]\"", "\"*\"", []string{"STK014 \"*\": cannot be dialled"}},
+		{"bind with port", "base: base.cfg", "base: base.cfg, bind: \"*:1\"", []string{"STK014 1: has a port"}},
+		{"port", "p: 1024", "p: 70000", []string{"STK004 70000: is not a number from 1 to 65535"}},
+		{"ports", "p: 1024", "p: 1024, q: 1024", []string{"STK014 1024: two peers sections on port `1024`"}},
+		{"peers section", "p: 1024", "\"p q\": 1024", []string{"STK012 \"p q\": peers section"}},
+		{"file", "base: base.cfg", "base: base.cfg, file: ../x", []string{"STK012 ../x: is not the name of a file"}},
+		{"base that is not there", "base: base.cfg", "base: bas.cfg", []string{"STK015 bas.cfg: is not there"}},
+		{"base outside", "base: base.cfg", "base: ../base.cfg", []string{"STK015 ../base.cfg: is not below"}},
+		{"base at a full path", "base: base.cfg", "base: /etc/base.cfg", []string{"STK015 /etc/base.cfg: is not below"}},
+		{"socket", "/run/s", "\"/run/s mode 9 level root owner me\"", []string{"STK004 level: `level root`", "STK004 mode: `mode 9`", "STK004 owner: is not known"}},
+	} {
+		text := strings.Replace(small, tt.old, tt.new, 1)
+		if text == small {
+			t.Fatalf("%s: %q is not in the small topology", tt.name, tt.old)
+		}
+		_, findings := loadText(t, text)
+		for _, want := range tt.want {
+			if !hasFinding(findings, text, want) {
+				t.Errorf("%s: no finding %s", tt.name, want)
+			}
+		}
+		for _, f := range findings {
+			if len(f.Nodes)+len(f.Tables) == 0 && !ofNoNode[tt.name] {
+				t.Errorf("%s: a finding names neither a node nor a table: %s", tt.name, f.Summary)
+			}
+		}
+		if len(findings) != len(tt.want) {
+			t.Errorf("%s: %d findings, want %d:", tt.name, len(findings), len(tt.want))
+			for _, f := range findings {
+				s := f.Primary.Span
+				t.Logf("%s %s: %s", f.Code, text[s.Start.Offset:s.End.Offset], f.Summary)
+			}
+		}
+	}
+}
+
+// ofNoNode are the cases of TestTopologyFindings that concern the version and the levels.
+var ofNoNode = map[string]bool{
+	"haproxy": true, "suffix twice": true, "suffixes that end alike": true, "empty suffix above": true, "suffix": true, "level twice": true,
+}
+
+func hasFinding(findings diag.List, text, want string) bool {
+	code, rest, _ := strings.Cut(want, " ")
+	at, says, _ := strings.Cut(rest, ": ")
+	for _, f := range findings {
+		s := f.Primary.Span
+		if f.Code == diag.Code(code) && text[s.Start.Offset:s.End.Offset] == at && strings.Contains(f.Summary, says) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestMistakesTogether: what the schema, the names and the sums say is reported in one run.
+func TestMistakesTogether(t *testing.T) {
+	text := strings.NewReplacer("expire: 1m", "expiry: 1m", "sums: [b3]", "sums: [b3, c9]", "2.6", "two", "p: 1024", "p: none", "base: base.cfg", "base: no.cfg").Replace(small)
+	_, findings := loadText(t, text)
+	want := map[string]bool{"1:10 STK004": true, "6:5 STK002": true, "14:42 STK010": true, "18:20 STK015": true, "18:39 STK004": true}
+	for _, f := range findings {
+		got := fmt.Sprintf("%d:%d %s", f.Primary.Span.Start.Line, f.Primary.Span.Start.Column, f.Code)
+		if !want[got] {
+			t.Errorf("%s: %s", got, f.Summary)
+		}
+		delete(want, got)
+	}
+	if len(want) > 0 {
+		t.Errorf("not found: %v", want)
+	}
+}
+
+func TestTopologyFiles(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("topology.yaml", small)
+	write("locked.yaml", strings.Replace(small, "base.cfg", "locked.cfg", 1))
+	write("dirbase.yaml", strings.Replace(small, "base.cfg", "dir", 1))
+	write("locked.cfg", "global\n")
+	for _, err := range []error{
+		os.Mkdir(filepath.Join(dir, "dir"), 0o755),
+		os.Symlink("loop.yaml", filepath.Join(dir, "loop.yaml")),
+		os.Chmod(filepath.Join(dir, "locked.cfg"), 0),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct{ name, want string }{
+		{"nothing.yaml", "no such file"},
+		{"dir", "is a directory"},
+		{"dirbase.yaml", "is a directory"},
+		{"loop.yaml", "too many levels of symbolic links"},
+		{"../topology.yaml", "leads out of the directory"},
+		{"locked.yaml", "permission denied"},
+	} {
+		if tt.name == "locked.yaml" && os.Geteuid() == 0 {
+			continue // root reads everything
+		}
+		c, findings, err := Topology(os.DirFS(dir), tt.name)
+		var path *fs.PathError
+		if c != nil || findings != nil || err == nil || !strings.Contains(err.Error(), tt.want) || !errors.As(err, &path) {
+			t.Errorf("%s: %v, %v, %v", tt.name, c, findings, err)
+		}
+	}
+	big := fstest.MapFS{"f": {Data: []byte(small)}, "base.cfg": {Data: make([]byte, grammar.MaxFileSize+1)}}
+	if _, findings, err := Topology(big, "f"); err != nil || len(findings) != 1 || findings[0].Code != grammar.CodeText {
+		t.Errorf("a huge base: %v, %v", findings, err)
+	}
+	big["f"].Data = make([]byte, 100<<20)
+	if _, findings, err := Topology(big, "f"); err != nil || len(findings) != 1 || findings[0].Code != grammar.CodeText {
+		t.Errorf("a huge topology: %v, %v", findings, err)
+	}
+}
+
+// TestManyNodes bounds the cost of a topology far larger than any that HAProxy could run, in which every aggregator sums through ladders of others.
+func TestManyNodes(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("tables: {t: {type: ip, size: 1k, store: gpc0}}\nlevels:\n")
+	const rungs = 40
+	for i := range rungs + 2 {
+		fmt.Fprintf(&b, "  - {name: l%d, suffix: .s%02d}\n", i, i)
+	}
+	b.WriteString("balancers:\n  n[0001-9000]: {address: \"n[0001-9000]\", base: base.cfg, peers: {p: 1}}\naggregators:\n")
+	b.WriteString("  x0: {address: x0:1, sums: [\"n*\"]}\n  y0: {address: y0:1, sums: [\"n*\"]}\n")
+	for i := 1; i <= rungs; i++ {
+		fmt.Fprintf(&b, "  x%d: {address: x%d:1, sums: [x%d, y%d]}\n  y%d: {address: y%d:1, sums: [x%d, y%d]}\n", i, i, i-1, i-1, i, i, i-1, i-1)
+	}
+	start := time.Now()
+	c, findings := loadText(t, b.String())
+	if d := time.Since(start); d > 20*time.Second {
+		t.Errorf("took %v", d)
+	}
+	if len(findings) != rungs+1 || findings[0].Code != grammar.CodeLater {
+		t.Errorf("%d findings, the first is %v", len(findings), findings[:min(1, len(findings))])
+	}
+	if got := len(c.Nodes); got != 9000+2*(rungs+1) {
+		t.Errorf("%d nodes", got)
+	}
+}

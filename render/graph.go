@@ -42,6 +42,9 @@ func (m graphMark) label() string {
 	return fmt.Sprintf("%s +%d", m.codes[0], len(m.codes)-1)
 }
 
+// kind is equal for marks that look the same.
+func (m graphMark) kind() string { return fmt.Sprintf("%v%q", m.severity, m.codes) }
+
 // graphMarks are the marks of one picture.
 type graphMarks struct {
 	edges    map[*topology.Edge]graphMark
@@ -124,8 +127,14 @@ func (g *Graph) summary() string {
 	if absent > 0 {
 		parts = append(parts, fmt.Sprintf("%d without files", absent))
 	}
-	if n := len(g.marks().edges); n > 0 {
-		parts = append(parts, counted(n, "broken link"))
+	broken := 0
+	for _, m := range g.marks().edges {
+		if m.severity == diag.Error {
+			broken++
+		}
+	}
+	if broken > 0 {
+		parts = append(parts, counted(broken, "broken link"))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -169,6 +178,9 @@ func ruleTexts(v *topology.Vertex) []string {
 // flowTexts says in words what passes a link, one direction a line.
 func flowTexts(e *topology.Edge) []string {
 	if e.Mesh {
+		if e.Lower.Kind == topology.Aggregator {
+			return []string{e.Lower.Name + " and " + e.Upper.Name + " stand in for each other"}
+		}
 		return []string{e.Lower.Name + " and " + e.Upper.Name + " share tables without an aggregator"}
 	}
 	texts := []string{}

@@ -143,8 +143,8 @@ func (p *svgPrinter) block(b *block) {
 		y += lineHeight
 		p.text(b.x, y, "detail", l)
 	}
-	if label := p.marks.vertices[v].label(); label != "" {
-		p.pill(b.x, b.y+b.height-padding-pillHeight/2, label, p.marks.vertices[v])
+	if mark := p.marks.vertices[v]; b.pill > 0 {
+		p.pill(b.x, b.y+b.height-padding-pillHeight/2, mark.label(), mark)
 	}
 	p.line("</g>")
 }
@@ -185,7 +185,10 @@ func (p *svgPrinter) rack(b *block) {
 		p.text(x+b.cell/2, y+17, "small", clip(v.Name, maxName))
 		p.line("</g>")
 	}
-	p.text(b.x, b.y+b.height-9, "detail", b.caption())
+	p.text(b.x, b.y+b.height-b.pill-9, "detail", b.caption())
+	if mark := p.marks.vertices[b.vertices[0]]; b.pill > 0 {
+		p.pill(b.x, b.y+b.height-padding-pillHeight/2, mark.label(), mark)
+	}
 	p.line("</g>")
 }
 
@@ -209,7 +212,7 @@ func (p *svgPrinter) route(r *route) {
 		class += " bundle"
 	}
 	p.line(`<g class="%s">`, class)
-	p.tooltip(r.texts(mark))
+	p.tooltip(r.texts(p.marks))
 	rising, falling := "up", "down"
 	if !r.upward {
 		rising, falling = falling, rising
@@ -288,14 +291,14 @@ func (p *svgPrinter) pill(x, y int, label string, m graphMark) {
 	p.line("</g>")
 }
 
-// mesh draws a link between balancers below them.
+// mesh draws a link between equals below them.
 func (p *svgPrinter) mesh(m *meshLink) {
 	mark := p.marks.edges[m.edge]
 	class := "link mesh"
 	if mark.severity != 0 {
 		class += " bad"
 	}
-	y := p.rows[0].bottom
+	y := p.rows[m.from.rank].bottom
 	deep := y + 8 + m.track*meshPitch
 	p.line(`<g class="%s">`, class)
 	p.tooltip(append(flowTexts(m.edge), mark.texts...))

@@ -54,6 +54,7 @@ type block struct {
 	width, height int
 	slot          int // what it needs with the labels of its links, not less than width
 	lines         []string
+	pill          int // height of its mark, 0 without
 	columns, cell int // of a rack
 
 	rising, falling []*route // that have their lower, their upper end here
@@ -122,15 +123,27 @@ func shown(suffixes []string) []string {
 	return texts
 }
 
-func (r *route) texts(m graphMark) []string {
-	if len(r.edges) == 1 {
-		return append(flowTexts(r.edges[0]), m.texts...)
-	}
+// texts says what the link is, and what is wrong with it; of the equal links of a rack a few.
+func (r *route) texts(marks graphMarks) []string {
 	e := r.edges[0]
-	return []string{
+	if len(r.edges) == 1 {
+		return append(flowTexts(e), marks.edges[e].texts...)
+	}
+	texts := []string{
 		fmt.Sprintf("%d balancers → %s: %s", len(r.edges), e.Upper.Name, strings.Join(e.Up, ", ")),
 		fmt.Sprintf("%s → each of them: %s", e.Upper.Name, strings.Join(e.Down, ", ")),
 	}
+	for i, e := range r.edges {
+		if i == maxLabels && marks.edges[e].severity != 0 {
+			return append(texts, fmt.Sprintf("and %d more", len(r.edges)-i))
+		}
+		for _, text := range marks.edges[e].texts {
+			if !slices.Contains(texts, text) {
+				texts = append(texts, text)
+			}
+		}
+	}
+	return texts
 }
 
 // laneWidth is what the link needs above its lower end.
@@ -148,7 +161,7 @@ func (r *route) laneWidth(mark graphMark) int {
 
 func pillWidth(label string) int { return proportional(label, 11) + 14 }
 
-// meshLink is a link between two balancers, drawn below them.
+// meshLink is a link between two equals, balancers or replicas, drawn below them.
 type meshLink struct {
 	edge                    *topology.Edge
 	from, to                *block
@@ -223,21 +236,21 @@ func (d *drawing) makeBlocks() map[*topology.Vertex]*block {
 	return at
 }
 
-// equalityKey is equal for balancers of one site that nothing tells apart in the picture but their names.
+// equalityKey is equal for balancers of one site that nothing tells apart in the picture but their names: links and marks are the same.
 func (d *drawing) equalityKey(v *topology.Vertex, i int) string {
 	own := fmt.Sprintf("vertex %d", i)
-	if v.Kind != topology.Balancer || d.marks.vertices[v].severity != 0 {
+	if v.Kind != topology.Balancer {
 		return own
 	}
-	key := fmt.Sprintf("%q %t", v.Site, v.Absent())
+	key := fmt.Sprintf("%q %t %s", v.Site, v.Absent(), d.marks.vertices[v].kind())
 	for _, e := range d.Edges {
 		if e.Lower != v && e.Upper != v {
 			continue
 		}
-		if e.Mesh || e.Lower != v || d.marks.edges[e].severity != 0 {
+		if e.Mesh || e.Lower != v {
 			return own
 		}
-		key += fmt.Sprintf(" %p %q %q %v", e.Upper, e.Up, e.Down, e.State())
+		key += fmt.Sprintf(" %p %q %q %v %s", e.Upper, e.Up, e.Down, e.State(), d.marks.edges[e].kind())
 	}
 	return key
 }
@@ -249,7 +262,7 @@ func (d *drawing) makeRoutes(at map[*topology.Vertex]*block) {
 		switch {
 		case bottom == top:
 			continue // a section that lists itself: marked by the cycle or finding
-		case e.Mesh:
+		case e.Mesh && bottom.rank == top.rank:
 			d.meshes = append(d.meshes, &meshLink{edge: e, from: bottom, to: top})
 			continue
 		case !isUpward(e):
@@ -296,7 +309,7 @@ func (d *drawing) size(b *block) {
 		b.slot = bendSlot
 		return
 	case b.isRack():
-		b.sizeRack()
+		d.sizeRack(b)
 	default:
 		d.sizeBox(b)
 	}
@@ -329,14 +342,14 @@ func (d *drawing) sizeBox(b *block) {
 	}
 	if label := d.marks.vertices[v].label(); label != "" {
 		b.width = max(b.width, pillWidth(label))
-		b.height = pillHeight + 6
+		b.pill = pillHeight + 6
 	}
 	b.width += 2 * padding
-	b.height += 2*padding + 16 + len(b.lines)*lineHeight
+	b.height = 2*padding + 16 + len(b.lines)*lineHeight + b.pill
 }
 
 // sizeRack makes the grid a little wider than high.
-func (b *block) sizeRack() {
+func (d *drawing) sizeRack(b *block) {
 	for _, v := range b.vertices {
 		b.cell = max(b.cell, proportional(clip(v.Name, maxName), 12)+14)
 	}
@@ -349,4 +362,9 @@ func (b *block) sizeRack() {
 	b.columns = (n + rows - 1) / rows
 	b.width = max(b.columns*(b.cell+cellGap)+cellGap, monospace(b.caption())+2*padding)
 	b.height = rows*(cellHeight+cellGap) + cellGap + lineHeight + 4
+	if label := d.marks.vertices[b.vertices[0]].label(); label != "" {
+		b.width = max(b.width, pillWidth(label)+2*padding)
+		b.pill = pillHeight + 6
+		b.height += b.pill
+	}
 }

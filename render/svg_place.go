@@ -290,8 +290,10 @@ func (d *drawing) placeRows() {
 			}
 		}
 		row.foot = row.bottom
-		if rank == 0 && len(d.meshes) > 0 {
-			row.foot += 24 + meshPitch*slices.MaxFunc(d.meshes, func(a, b *meshLink) int { return a.track - b.track }).track
+		for _, m := range d.meshes {
+			if m.from.rank == rank {
+				row.foot = max(row.foot, row.bottom+24+meshPitch*m.track)
+			}
 		}
 		if d.siteEdge(rank, func(s *strip) int { return s.low }) {
 			row.foot += sitePad
@@ -397,7 +399,7 @@ func (d *drawing) stripAt(b *block) *strip {
 	return d.strips[b.strip]
 }
 
-// placeMeshes gives each link among balancers a depth at which it crosses no other lengthwise: the shortest lie highest.
+// placeMeshes gives each link among equals a depth at which it crosses no other lengthwise: the shortest lie highest.
 func (d *drawing) placeMeshes() {
 	ends := map[*block]int{}
 	for _, m := range d.meshes {
@@ -422,7 +424,9 @@ func (d *drawing) placeMeshes() {
 	sorted := slices.Clone(d.meshes)
 	slices.SortStableFunc(sorted, func(a, b *meshLink) int { return cmp.Compare(a.right-a.left, b.right-b.left) })
 	for i, m := range sorted {
-		for slices.ContainsFunc(sorted[:i], func(o *meshLink) bool { return o.track == m.track && o.left <= m.right && m.left <= o.right }) {
+		for slices.ContainsFunc(sorted[:i], func(o *meshLink) bool {
+			return o.from.rank == m.from.rank && o.track == m.track && o.left <= m.right && m.left <= o.right
+		}) {
 			m.track++
 		}
 	}

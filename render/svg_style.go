@@ -107,7 +107,7 @@ func (d *drawing) legendKeys() []legendKey {
 	add(absent, `<g class="node balancer absent">`+box, "files not given")
 	add(flow, `<g class="link"><path class="up" d="M15 8V-4"/><path class="up head" d="M15 -8l-4 9h8z"/></g>`, "counts go up")
 	add(flow, `<g class="link"><path class="down" d="M15 -8V4"/><path class="down head" d="M15 8l-4 -9h8z"/></g>`, "sums come down")
-	add(mesh, `<g class="link mesh"><path d="M0 0H30"/></g>`, "plain peers")
+	add(mesh, `<g class="link mesh"><path d="M0 0H30"/></g>`, "equals: plain peers, replicas")
 	add(bad, `<g class="link bad"><path d="M0 0H30"/></g>`, "the ends disagree")
 	add(dead, `<g class="link bad dead"><path d="M0 0H30"/></g>`, "cannot come up")
 	return keys

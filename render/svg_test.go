@@ -242,6 +242,9 @@ func randomCluster(r *rand.Rand) *topology.Cluster {
 			if r.IntN(5) == 0 {
 				a.section.Local.Address.Port++
 			}
+			if o := row[r.IntN(len(row))]; r.IntN(3) == 0 && o != a {
+				a.section.Peers = append(a.section.Peers, &topology.Peer{Name: o.section.Local.Name, Address: o.section.Local.Address, Direction: topology.Up, Replica: true})
+			}
 		}
 	}
 	if r.IntN(3) == 0 {
@@ -271,14 +274,25 @@ func TestSVGNothingOverlaps(t *testing.T) {
 	}
 }
 
-// TestSVGRacks proves that equal balancers are drawn as one rack and that one that differs is not hidden in it.
+// TestSVGRacks proves that equal balancers are drawn as one rack, a mistake of all of them included, and that one that differs is not hidden in it.
 func TestSVGRacks(t *testing.T) {
-	svg := string((&Graph{Graph: topology.NewGraph(sitesCluster(20))}).SVG())
-	for text, want := range map[string]int{">20 balancers<": 2, ">19 balancers<": 1, `class="link bad"`: 2 /* one in the legend */, `class="link bundle"`: 3, ">par20<": 1} {
-		if got := strings.Count(svg, text); got != want {
-			t.Errorf("%s is there %d times, want %d", text, got, want)
+	g := &Graph{Graph: topology.NewGraph(sitesCluster(20))}
+	for _, e := range g.Edges {
+		if strings.HasPrefix(e.Lower.Name, "nyc") {
+			g.Findings.Add(diag.Finding{Code: "STK201", Severity: diag.Error, Summary: "wrong at " + e.Lower.Name, Edges: []string{e.Name()}})
+			g.Findings.Add(diag.Finding{Code: "STK036", Severity: diag.Warning, Nodes: []string{e.Lower.Name}})
 		}
 	}
+	svg := string(g.SVG())
+	for text, want := range map[string]int{
+		">20 balancers<": 2, ">19 balancers<": 1, ">par20<": 1, `class="link bundle"`: 2, `class="link bad bundle"`: 1,
+		">STK201<": 1, "wrong at nyc01\n": 1, "\nand 16 more<": 1, ">STK036<": 1, `class="link bad"`: 2, // one in the legend
+	} {
+		if got := strings.Count(svg, text); got != want {
+			t.Errorf("%q is there %d times, want %d", text, got, want)
+		}
+	}
+	checkPicture(t, readPicture(t, []byte(svg)))
 }
 
 func TestNearest(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 // testCluster makes a deployed cluster of one node a line:
 //
 //	NAME LISTEN [site S] [dir D] [tables SUFFIX…] [peers NAME@ADDRESS…]                                  a balancer
-//	NAME LISTEN [site S] [section NAME] [nodes|up|down NAME@ADDRESS…] [from S…] [to S…] [forward S…]      an aggregator
+//	NAME LISTEN [site S] [section NAME] [nodes|up|down|replica NAME@ADDRESS…] [from S…] [to S…] [forward S…]      an aggregator
 //
 // A further line "& LISTEN …" is one more section of the node above. Spans have the number of the line, columns count words.
 func testCluster(t *testing.T, text string) *Cluster {
@@ -53,7 +53,7 @@ func (l *clusterLine) read() {
 	for i := 2; i < len(l.words); i++ {
 		w := l.words[i]
 		switch w {
-		case "site", "dir", "section", "tables", "peers", "nodes", "up", "down", "from", "to", "forward", "name":
+		case "site", "dir", "section", "tables", "peers", "nodes", "up", "down", "replica", "from", "to", "forward", "name":
 			what = w
 			isAggregator = isAggregator || w == "from" || w == "nodes" || w == "up" || w == "down"
 			continue
@@ -77,6 +77,10 @@ func (l *clusterLine) read() {
 			aggregations.Peers = append(aggregations.Peers, l.peer(i, Up))
 		case "down":
 			aggregations.Peers = append(aggregations.Peers, l.peer(i, Down))
+		case "replica":
+			p := l.peer(i, Unmarked)
+			p.Replica = true
+			aggregations.Peers = append(aggregations.Peers, p)
 		case "from":
 			aggregations.Rules = append(aggregations.Rules, &Rule{From: Text{Value: w}, Any: w == "any"})
 		case "to":

@@ -159,6 +159,15 @@ b1 *:1 peers b2@10.0.0.2:2`, `
 0 b1 b2
 b1->b2 up[] down[] degraded mesh
   port at b1: b1 dials b2 on port ` + "`2`" + `, but b2 listens on ` + "`1`"},
+		{"replicas stand beside each other", `
+b1 *:1 tables .a .b peers a1@10.0.0.1:1 a2@10.0.0.2:1
+a2 10.0.0.2:1 nodes b1@10.0.0.9:1 replica a1@10.0.0.1:1 from .a to .b
+a1 10.0.0.1:1 nodes b1@10.0.0.9:1 replica a2@10.0.0.2:1 from .a to .b`, `
+1 a1 a2
+0 b1
+a1->a2 up[] down[] sound mesh
+b1->a1 up[.a] down[.b] sound
+b1->a2 up[.a] down[.b] sound`},
 		{"tables that a balancer lacks do not flow", `
 b1 *:1 tables .a peers a1@10.0.0.1:2
 a1 10.0.0.1:2 nodes b1@10.0.0.2:1 from .a .x to .b .y forward .a`, `

@@ -50,10 +50,14 @@ func (r *real) missing(ctx context.Context) ([]string, error) {
 }
 
 // count sends requests where a frontend tracks the table; one request counts once in http_req_*. Other tables are set over the command
-// line.
+// line, and so are those whose frontend turns the client away before it counts it.
 func (r *real) count(ctx context.Context, t *topology.Table, k key, client netip.Addr, want values) (values, error) {
 	if tr, ok := r.trackers[cliName(t)]; ok && k.shown == client.String() {
-		return r.request(ctx, tr, t, client, want)
+		known, counted, err := r.request(ctx, tr, t, k, client, want)
+		if counted || err != nil {
+			return known, err
+		}
+		delete(r.trackers, cliName(t))
 	}
 	var data strings.Builder
 	set := values{}
@@ -69,17 +73,21 @@ func (r *real) count(ctx context.Context, t *topology.Table, k key, client netip
 	return set, r.process.SetTable(ctx, cliName(t), k.shown, strings.TrimSpace(data.String()))
 }
 
-// request sends as many requests as the first cell is to show.
-func (r *real) request(ctx context.Context, tr tracker, t *topology.Table, client netip.Addr, want values) (values, error) {
+// request sends as many requests as the first cell is to show, and tells whether they made an entry.
+func (r *real) request(ctx context.Context, tr tracker, t *topology.Table, k key, client netip.Addr, want values) (known values, counted bool, err error) {
 	all := cells(&t.Shape.Definition)
 	n := want[all[0]]
-	known := values{}
+	known = values{}
 	for _, c := range all {
 		if name := c.column.String(); name == "http_req_cnt" || name == "http_req_rate" {
 			known[c] = n
 		}
 	}
-	return known, haproxy.Request(ctx, client, tr.address, int(n))
+	if err := haproxy.Request(ctx, client, tr.address, int(n)); err != nil {
+		return nil, false, ctx.Err() // a proxy that is disabled, or one that closes without an answer
+	}
+	e, err := r.process.ShowTableKey(ctx, cliName(t), k.shown)
+	return known, e != nil, err
 }
 
 func (r *real) read(ctx context.Context, t *topology.Table, keys []key) ([]values, error) {

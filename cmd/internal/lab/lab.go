@@ -6,12 +6,12 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -45,15 +45,21 @@ type Options struct {
 	Out      io.Writer // the table and the verdict
 	Progress io.Writer // what is going on
 	Terminal bool      // whether Out is one that can be redrawn
+
+	Limit time.Duration // how long all may take, apart from ending; 0: DefaultLimit
 }
 
-// Times of a run. Together with what ending takes (some seconds) it stays below a minute.
+// DefaultLimit together with what ending takes (some seconds) stays below a minute.
+const DefaultLimit = 50 * time.Second
+
+// Times of a run.
 const (
-	totalLimit   = 50 * time.Second
-	sessionLimit = 15 * time.Second // to have all sessions; without them the traffic is sent all the same
-	steadyFor    = 3 * time.Second  // how long all must stay right
+	steadyFor    = 3 * time.Second // how long all must stay right
 	lookInterval = 200 * time.Millisecond
 )
+
+// sessionLimit is how long to wait for all sessions; without them the traffic is sent all the same.
+func (o *Options) sessionLimit() time.Duration { return o.Limit * 3 / 10 }
 
 // lab is one run.
 type lab struct {
@@ -76,32 +82,39 @@ const (
 	stopGroups
 )
 
-// Run runs the hosts and tells whether every sum is right. An error means that they could not be run. It ends within a minute, or
-// when ctx does.
+// Run runs the hosts and tells whether every sum is right. An error means that they could not be run, or that ctx has ended.
 func Run(ctx context.Context, hosts []Host, o Options) (right bool, err error) {
 	dir, err := os.MkdirTemp("", "stktc-lab-")
 	if err != nil {
 		return false, err
 	}
+	o.Limit = cmp.Or(o.Limit, DefaultLimit)
 	l := &lab{Options: o, dir: dir, hosts: hosts, balancers: make([]balancer, len(hosts))}
-	limited, cancel := context.WithTimeout(ctx, totalLimit)
+	limited, cancel := context.WithTimeout(ctx, o.Limit)
 	defer cancel()
 	right, err = l.run(limited)
-	if ctx.Err() != nil {
-		right, err = false, errors.New("interrupted")
-	}
+	ran := l.hasStarted()
 	if stopped := l.stop(); err == nil && stopped != nil {
 		right, err = false, stopped
 	}
-	if !o.Keep && (right || ctx.Err() != nil) {
-		return right, errors.Join(err, os.RemoveAll(dir))
+	if ctx.Err() != nil {
+		right, err = false, errors.New("interrupted")
 	}
-	fmt.Fprintf(o.Progress, "files and logs are in %s\n", dir)
-	return right, err
+	if o.Keep || ran && !right && ctx.Err() == nil {
+		fmt.Fprintf(o.Progress, "files and logs are in %s\n", dir)
+		return right, err
+	}
+	return right, errors.Join(err, os.RemoveAll(dir))
 }
+
+// hasStarted tells whether there is a log to look at.
+func (l *lab) hasStarted() bool { return len(l.stops[closeLogs]) > 0 }
 
 func (l *lab) run(ctx context.Context) (bool, error) {
 	if err := l.relocate(ctx); err != nil {
+		return false, err
+	}
+	if err := l.readBack(); err != nil {
 		return false, err
 	}
 	if err := l.start(ctx); err != nil {
@@ -118,8 +131,7 @@ func (l *lab) run(ctx context.Context) (bool, error) {
 	return s.watch(ctx)
 }
 
-// relocate writes the files, and reads back what they mean. If HAProxy cannot run an operator's own configuration here, it gets
-// the part of it that counts.
+// relocate writes the files. If HAProxy cannot run an operator's own configuration here, it gets the part of it that counts.
 func (l *lab) relocate(ctx context.Context) error {
 	for _, f := range []form{whole, reduced} {
 		var err error
@@ -128,13 +140,20 @@ func (l *lab) relocate(ctx context.Context) error {
 		}
 		refused := l.check(ctx)
 		if refused == nil {
-			break
+			l.startSink()
+			return nil
 		}
+		l.plan.guard.Close()
 		if f == reduced {
 			return refused
 		}
 		fmt.Fprintf(l.Progress, "haproxy cannot run the balancers' own configuration on this machine; only listeners, tables and tracking are kept\n%s\n", indent(refused.Error()))
 	}
+	panic("the reduced form was accepted or refused")
+}
+
+// readBack draws the model from the files as they are run.
+func (l *lab) readBack() error {
 	var deployed []load.Host
 	for i, h := range l.hosts {
 		d := load.Host{Dir: h.Name, FS: os.DirFS(l.dir), Prefix: l.dir + "/"}
@@ -218,11 +237,6 @@ func localName(host string, files []relocated) string {
 
 // start runs the aggregators, then the balancers: what HAProxy dials in vain costs it a second or more.
 func (l *lab) start(ctx context.Context) error {
-	if l.HAProxy != "" {
-		if err := l.startSink(); err != nil {
-			return err
-		}
-	}
 	for i := range l.hosts {
 		_, files := l.split(i)
 		for _, f := range files {
@@ -242,16 +256,12 @@ func (l *lab) start(ctx context.Context) error {
 	return nil
 }
 
-// startSink stands for all servers behind the balancers.
-func (l *lab) startSink() error {
-	listener, err := net.Listen("tcp", l.plan.sink())
-	if err != nil {
-		return err
-	}
+// startSink answers for all servers behind the balancers.
+func (l *lab) startSink() {
 	server := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
+	listener := l.plan.guard
 	go server.Serve(listener)
-	l.stops[stopAggregators] = append(l.stops[stopAggregators], server.Close)
-	return nil
+	l.stops[stopAggregators] = append(l.stops[stopAggregators], listener.Close)
 }
 
 func (l *lab) startAggregator(ctx context.Context, f relocated) error {

@@ -35,6 +35,8 @@ type plan struct {
 	dir    string
 	places []*place
 	byPeer map[string]*place // by every name that a host bears in the peers protocol
+	// guard listens at the sink's address from the choice of the network on, and so keeps other labs away from it.
+	guard net.Listener
 }
 
 // place is one host's.
@@ -118,16 +120,20 @@ func (p *place) socket(written string) string {
 	return path
 }
 
-// firstBusy tries all addresses of a plan, and gives the error of the first that cannot be listened at.
-func (p *plan) firstBusy() error {
+// reserve takes the network, or gives the error of the first address that cannot be listened at.
+func (p *plan) reserve() (err error) {
+	if p.guard, err = net.Listen("tcp", p.sink()); err != nil {
+		return err
+	}
 	for _, pl := range p.places {
 		for _, at := range pl.listens {
 			if err := tryListen(at); err != nil {
+				p.guard.Close()
 				return fmt.Errorf("%s: %w", pl.name, err)
 			}
 		}
 	}
-	return tryListen(p.sink())
+	return nil
 }
 
 func tryListen(at string) error {
@@ -138,7 +144,7 @@ func tryListen(at string) error {
 	return l.Close()
 }
 
-// relocate finds a network for the hosts and writes their files for it.
+// relocate finds a network for the hosts and writes their files for it. The caller closes the plan's guard.
 func relocate(dir string, hosts []Host, form form) (*plan, []relocated, error) {
 	if len(hosts) > maxHosts {
 		return nil, nil, fmt.Errorf("%d hosts; the lab has addresses for %d", len(hosts), maxHosts)
@@ -147,9 +153,13 @@ func relocate(dir string, hosts []Host, form form) (*plan, []relocated, error) {
 	for n := range nets {
 		p := newPlan(firstNet+n, dir, hosts)
 		files := p.rewrite(hosts, form)
-		busy := p.firstBusy()
+		busy := p.reserve()
 		if busy == nil {
-			return p, files, writeFiles(files)
+			if err := writeFiles(files); err != nil {
+				p.guard.Close()
+				return nil, nil, err
+			}
+			return p, files, nil
 		}
 		if first == nil {
 			first = busy

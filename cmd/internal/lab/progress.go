@@ -66,10 +66,10 @@ func indent(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ")
 }
 
-// awaitSessions waits until every balancer has a session with each of its peers, or sessionLimit is over: then the sums will
+// awaitSessions waits until every balancer has a session with each of its peers, or its limit is over: then the sums will
 // tell, and missingSessions why.
 func (l *lab) awaitSessions(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, sessionLimit)
+	limited, cancel := context.WithTimeout(ctx, l.sessionLimit())
 	defer cancel()
 	var failed error
 	haproxy.Poll(limited, func() bool {

@@ -145,8 +145,10 @@ func (r *rewriter) line(l *grammar.Line) (string, bool) {
 	keyword := r.section.Keyword.Value
 	isHeader := l == &r.section.Header
 	switch {
-	case droppedSections[keyword] || r.form == reduced && !r.isKept(l, isHeader):
+	case droppedSections[keyword]:
 		return r.drop(l, keyword)
+	case r.form == reduced && !r.isKept(l, isHeader):
+		return r.drop(l, "what does not count")
 	case isHeader:
 		return "", false
 	case keyword == "peers":

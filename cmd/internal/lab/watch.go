@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -48,6 +49,9 @@ func (s *score) watch(ctx context.Context) (bool, error) {
 		break
 	}
 	screen.draw(s.render(), true)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return false, ctx.Err()
+	}
 	s.explain()
 	return false, nil
 }
@@ -86,7 +90,11 @@ func (s *score) explain() {
 	for _, t := range s.tables {
 		all = append(all, t.mistakes()...)
 	}
-	fmt.Fprintf(s.lab.Out, "wrong after %s: %s\n", seconds(time.Since(s.start)), plural(len(all), "value"))
+	if len(all) == 0 {
+		fmt.Fprintf(s.lab.Out, "time is up after %s: all is right now, but was not for %s\n", seconds(time.Since(s.start)), seconds(steadyFor))
+	} else {
+		fmt.Fprintf(s.lab.Out, "wrong after %s: %s\n", seconds(time.Since(s.start)), plural(len(all), "value"))
+	}
 	for i, m := range all {
 		if i == maxSentences {
 			fmt.Fprintf(s.lab.Out, "  and %d more\n", len(all)-i)

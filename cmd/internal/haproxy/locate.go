@@ -45,6 +45,7 @@ type CheckError struct {
 	Output string // what haproxy printed, warnings included
 }
 
+// Error shows all that haproxy printed.
 func (e *CheckError) Error() string { return "haproxy refuses the configuration:\n" + e.Output }
 
 // Check runs "haproxy -c" on files that are one configuration. A refusal is a *CheckError; without one, the output holds the warnings.

@@ -55,7 +55,7 @@ func runTimeText(r *diag.RunTime) string {
 	return fmt.Sprintf("`%s` on %s: %s", r.Command, r.On, r.Symptom)
 }
 
-// fix prints a fix, where it applies, and the lines that it would insert.
+// fix prints a fix, where it applies, and the whole lines that it would insert.
 func (t *textPrinter) fix(label string, f *diag.Fix) {
 	text := f.Title
 	var spans []diag.Span
@@ -70,8 +70,8 @@ func (t *textPrinter) fix(label string, f *diag.Fix) {
 	}
 	t.note(label, text)
 	for _, e := range f.Edits {
-		if e.Span.Start == e.Span.End {
-			for line := range strings.SplitSeq(strings.Trim(e.NewText, "\n"), "\n") {
+		if e.Span.Start == e.Span.End && strings.Contains(e.NewText, "\n") {
+			for line := range strings.SplitSeq(strings.TrimSpace(e.NewText), "\n") {
 				t.line(strings.Repeat(" ", t.gutter+14) + "+ " + printable(line))
 			}
 		}

@@ -64,7 +64,9 @@ func awkward(t *testing.T) *Findings {
 		"a.cfg": []byte("\tpeer\tüber 1.2.3.4:5 # tab\r\n  peer 日本語 x\n  peer e\u0301cole y\n  \x1b[31mred \xff z\n" +
 			"  " + strings.Repeat("word ", 60) + "HERE " + strings.Repeat("more ", 60) + "\nlast"),
 	}
-	find := func(text string, n int) diag.Note { return diag.Note{Span: at(t, files, "a.cfg", text, n), Label: "here"} }
+	find := func(text string, n int) diag.Note {
+		return diag.Note{Span: at(t, files, "a.cfg", text, n), Label: "here"}
+	}
 	end := position(files["a.cfg"], len(files["a.cfg"]))
 	lines := diag.Span{File: "a.cfg", Start: find("peer", 2).Span.Start, End: find("peer", 3).Span.End}
 	behind := diag.Span{File: "a.cfg", Start: diag.Pos{Line: 99, Column: 7}, End: diag.Pos{Line: 99, Column: 9}}

@@ -20,8 +20,12 @@ type dial struct {
 	listen   topology.Address // where to accepts from; zero when it does not say
 }
 
+// dials lists every line whose other end is known, in the order of the graph's edges. The result is shared.
 func (v *view) dials() []dial {
-	var all []dial
+	if v.dialled != nil {
+		return v.dialled
+	}
+	all := []dial{}
 	for _, e := range v.Graph.Edges {
 		for _, from := range []*topology.Vertex{e.Lower, e.Upper} {
 			to := other(e, from)
@@ -30,6 +34,7 @@ func (v *view) dials() []dial {
 			}
 		}
 	}
+	v.dialled = all
 	return all
 }
 
@@ -78,7 +83,7 @@ func (w part) span(a topology.Address) diag.Span {
 func (w part) noun() string { return [...]string{"address", "host", "port"}[w] }
 func (w part) on() string   { return [...]string{"at", "at", "on port"}[w] }
 
-// edge writes the direction of a dial as findings name it.
+// name writes the direction of a dial as findings name it.
 func (d dial) name() string { return d.from.Name + "->" + d.to.Name }
 
 // ballot counts who says what of one host.

@@ -20,9 +20,16 @@ type hop struct {
 	delivered bool
 }
 
-// flows follows every table of every balancer as far as rules carry it. The order is that of the graph's edges.
+// flows follows every table of every balancer as far as rules carry it. The order is that of the graph's edges. The result is shared.
 func (v *view) flows() []hop {
-	var all []hop
+	if v.flowed == nil {
+		v.flowed = v.follow()
+	}
+	return v.flowed
+}
+
+func (v *view) follow() []hop {
+	all := []hop{}
 	for _, e := range v.Graph.Edges {
 		if e.Mesh || e.Lower.Kind != topology.Balancer || e.Lower.Absent() || e.Upper.Absent() {
 			continue

@@ -45,8 +45,22 @@ func (e edit) apply(t *testing.T, fsys fstest.MapFS) {
 	fsys[e.file] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(string(f.Data), e.old, e.new))}
 }
 
-// outcome lists the findings above info, each as its code and the place of its primary.
-func outcome(t *testing.T, fsys fs.FS) []string {
+// mend applies the edits of the first fix of a finding.
+func mend(fsys fstest.MapFS, f diag.Finding) bool {
+	if len(f.Fixes) == 0 || len(f.Fixes[0].Edits) == 0 {
+		return false
+	}
+	edits := slices.Clone(f.Fixes[0].Edits)
+	slices.SortFunc(edits, func(a, b diag.Edit) int { return b.Span.Compare(a.Span) }) // from the end, so that places stay
+	for _, e := range edits {
+		text := string(fsys[e.Span.File].Data)
+		fsys[e.Span.File] = &fstest.MapFile{Data: []byte(text[:e.Span.Start.Offset] + e.NewText + text[e.Span.End.Offset:])}
+	}
+	return true
+}
+
+// graver loads and checks, and gives the findings above info.
+func graver(t *testing.T, fsys fs.FS) (*topology.Cluster, diag.List) {
 	t.Helper()
 	hosts, err := load.Hosts(fsys, "top", "")
 	if err != nil {
@@ -57,19 +71,20 @@ func outcome(t *testing.T, fsys fs.FS) []string {
 		t.Fatal(err)
 	}
 	findings.Add(Run(c)...)
+	return c, slices.DeleteFunc(findings, func(f diag.Finding) bool { return f.Severity == diag.Info })
+}
+
+// outcome lists the findings above info, each as its code and the text that its primary marks.
+func outcome(t *testing.T, fsys fs.FS) []string {
+	t.Helper()
+	c, findings := graver(t, fsys)
 	list := []string{}
 	for _, f := range findings {
-		if f.Severity > diag.Info {
-			at := f.Primary.Span
-			list = append(list, string(f.Code)+" "+path.Dir(at.File)+":"+excerpt(c, at))
-		}
+		at := f.Primary.Span
+		list = append(list, string(f.Code)+" "+path.Dir(at.File)+":"+string(c.Files[at.File][at.Start.Offset:at.End.Offset]))
 	}
 	slices.Sort(list)
 	return list
-}
-
-func excerpt(c *topology.Cluster, at diag.Span) string {
-	return string(c.Files[at.File][at.Start.Offset:at.End.Offset])
 }
 
 const (
@@ -176,8 +191,33 @@ func TestMutations(t *testing.T) {
 			if got := outcome(t, fsys); !slices.Equal(got, c.want) && len(got)+len(c.want) > 0 {
 				t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(c.want, "\n  "))
 			}
+			mendAll(t, fsys)
 		})
 	}
+}
+
+// mendAll applies fixes until none has edits. Each must take its finding away, and safe ones must leave no other behind.
+func mendAll(t *testing.T, fsys fstest.MapFS) {
+	t.Helper()
+	for range 10 {
+		_, before := graver(t, fsys)
+		i := slices.IndexFunc(before, func(f diag.Finding) bool { return len(f.Fixes) > 0 && len(f.Fixes[0].Edits) > 0 })
+		if i < 0 {
+			return
+		}
+		mended := before[i]
+		mend(fsys, mended)
+		_, after := graver(t, fsys)
+		if slices.ContainsFunc(after, func(f diag.Finding) bool {
+			return f.Fingerprint() == mended.Fingerprint() && f.Summary == mended.Summary
+		}) {
+			t.Fatalf("%s: the fix `%s` does not take it away", mended.Summary, mended.Fixes[0].Title)
+		}
+		if len(after) >= len(before) && mended.Fixes[0].Safe {
+			t.Fatalf("%s: the safe fix `%s` leaves %d findings of %d", mended.Summary, mended.Fixes[0].Title, len(after), len(before))
+		}
+	}
+	t.Error("fixes go round in circles")
 }
 
 // TestAbsent proves that nothing is said about hosts whose files are not there: any part of a sound cluster is sound.

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"path"
 
 	"stktc/grammar/diag"
 	"stktc/topology"
@@ -63,21 +64,29 @@ func runLocalpeer(p *Pass) {
 	}
 }
 
+// hostname is what to call a host whose own name is in dispute.
+func hostname(n *topology.Node) string {
+	if n.Dir != "" {
+		return path.Base(n.Dir)
+	}
+	return n.Name.Value
+}
+
 const sectionRemoved = "HAProxy removes the section when it starts: no table of %s that is attached to `%s` is shared with anybody"
 
 func removed(n *topology.Node, s *topology.PeersSection) (string, *diag.RunTime) {
-	return fmt.Sprintf(sectionRemoved, n.Name.Value, s.Name.Value),
-		&diag.RunTime{Command: "haproxy -c", On: n.Name.Value, Symptom: "one warning, `Removing incomplete section`, and exit 0; `show peers` does not list the section"}
+	return fmt.Sprintf(sectionRemoved, hostname(n), s.Name.Value),
+		&diag.RunTime{Command: "haproxy -c", On: hostname(n), Symptom: "one warning, `Removing incomplete section`, and exit 0; `show peers` does not list the section"}
 }
 
 // localpeerUnlisted is about a localpeer that the section has no line for.
 func localpeerUnlisted(p *Pass, n *topology.Node, s *topology.PeersSection) diag.Finding {
 	own := n.LocalPeer
 	f := diag.Finding{
-		Summary: fmt.Sprintf("%s calls itself `%s`, but its peers section `%s` has no line of that name for itself", n.Name.Value, own.Value, s.Name.Value),
+		Summary: fmt.Sprintf("%s calls itself `%s`, but its peers section `%s` has no line of that name for itself", hostname(n), own.Value, s.Name.Value),
 		Primary: note(own.Span, "not found in `peers %s`", s.Name.Value),
 		Notes:   []string{"`-L` on the command line beats `localpeer`"},
-		Nodes:   []string{n.Name.Value},
+		Nodes:   []string{hostname(n)},
 	}
 	f.Impact, f.RunTime = removed(n, s)
 	meant := s.Local
@@ -90,7 +99,7 @@ func localpeerUnlisted(p *Pass, n *topology.Node, s *topology.PeersSection) diag
 				f.Related = []diag.Note{note(meant.Span, "is this meant?")}
 			}
 			if peer.Name.Value == own.Value {
-				f.Summary = fmt.Sprintf("%s calls itself `%s`, but the line of that name in its peers section `%s` is not its own", n.Name.Value, own.Value, s.Name.Value)
+				f.Summary = fmt.Sprintf("%s calls itself `%s`, but the line of that name in its peers section `%s` is not its own", hostname(n), own.Value, s.Name.Value)
 				f.Related = []diag.Note{note(peer.Span, "in a section with `bind`, the own line has no address")}
 			}
 		}
@@ -104,10 +113,10 @@ func localpeerUnlisted(p *Pass, n *topology.Node, s *topology.PeersSection) diag
 // noLocalServer is about a section with bind and server lines, all of them with an address.
 func noLocalServer(n *topology.Node, s *topology.PeersSection) diag.Finding {
 	f := diag.Finding{
-		Summary: fmt.Sprintf("%s has no line for itself in its peers section `%s`: every `server` line has an address", n.Name.Value, s.Name.Value),
+		Summary: fmt.Sprintf("%s has no line for itself in its peers section `%s`: every `server` line has an address", hostname(n), s.Name.Value),
 		Primary: note(s.Header, "needs a `server` line with the balancer's own name and no address"),
 		Fixes:   []diag.Fix{{Title: fmt.Sprintf("add `server %s`, if that is the name of the process", n.Name.Value)}},
-		Nodes:   []string{n.Name.Value},
+		Nodes:   []string{hostname(n)},
 	}
 	f.Impact, f.RunTime = removed(n, s)
 	return f
@@ -116,10 +125,10 @@ func noLocalServer(n *topology.Node, s *topology.PeersSection) diag.Finding {
 // twoLocals is about two sections that call one process by two names.
 func twoLocals(n *topology.Node, a, b *topology.PeersSection) diag.Finding {
 	f := diag.Finding{
-		Summary: fmt.Sprintf("%s is called `%s` in its peers section `%s`, but `%s` in `%s`", n.Name.Value, b.Local.Value, b.Name.Value, a.Local.Value, a.Name.Value),
+		Summary: fmt.Sprintf("%s is called `%s` in its peers section `%s`, but `%s` in `%s`", hostname(n), b.Local.Value, b.Name.Value, a.Local.Value, a.Name.Value),
 		Primary: note(b.Local.Span, "the process has one name for all its sections"),
 		Related: []diag.Note{note(a.Local.Span, "another name here")},
-		Nodes:   []string{n.Name.Value},
+		Nodes:   []string{hostname(n)},
 	}
 	f.Impact, f.RunTime = removed(n, b)
 	return f

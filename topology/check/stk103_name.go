@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"path"
 
 	"stktc/grammar/diag"
 	"stktc/topology"
@@ -139,7 +140,8 @@ func (m *misnaming) finding(p *Pass, b *ballot) diag.Finding {
 		RunTime: &diag.RunTime{Command: "show peers", On: first.vertex.Name, Symptom: fmt.Sprintf("`last_status=NAME` for `%s`; on %s `last_status=UNKN` for %s; nothing is logged", m.wrong, m.of.Name, first.vertex.Name)},
 		Nodes:   append(who, m.of.Name),
 	}
-	fix := diag.Fix{Title: fmt.Sprintf("call it `%s`", m.own.Value), Safe: b.backed(m.wrong)}
+	filed := path.Base(m.of.Node.Dir) == m.wrong // the operator's own name for the host speaks against its files
+	fix := diag.Fix{Title: fmt.Sprintf("call it `%s`", m.own.Value), Safe: b.backed(m.wrong) && !filed}
 	for i, n := range m.by {
 		f.Edges = append(f.Edges, n.vertex.Name+"->"+m.of.Name)
 		fix.Edits = append(fix.Edits, p.replace(n.line.Name.Span, m.own.Value)...)
@@ -147,10 +149,14 @@ func (m *misnaming) finding(p *Pass, b *ballot) diag.Finding {
 			f.Related = append(f.Related, note(n.line.Name.Span, "%s calls it so too", n.vertex.Name))
 		}
 	}
-	f.Fixes = []diag.Fix{fix}
+	own := diag.Fix{Title: fmt.Sprintf("call it `%s` in its own files", m.wrong), Edits: p.replace(m.own.Span, m.wrong)}
+	f.Fixes = []diag.Fix{fix, own}
+	if filed {
+		f.Notes = append(f.Notes, fmt.Sprintf("the directory of its files is called `%s` too", m.wrong))
+	}
 	if b.outvoted(m.wrong) {
 		f.Primary, f.Related[0] = note(m.own.Span, "%s's own name; most others say `%s`", m.of.Name, m.wrong), note(first.line.Name.Span, "%s calls it so", first.vertex.Name)
-		f.Fixes = []diag.Fix{{Title: fmt.Sprintf("call it `%s` in its own files", m.wrong), Edits: p.replace(m.own.Span, m.wrong)}, fix}
+		f.Fixes = []diag.Fix{own, fix}
 	}
 	return f
 }

@@ -112,7 +112,8 @@ func (m *misdial) finding(p *Pass) diag.Finding {
 	}
 	f.Fixes = m.fixes(p)
 	if m.votes.outvoted(dialled) {
-		f.Primary, f.Related[0] = note(f.Related[0].Span, "%s listens here; most others dial `%s`", d.to.Name, dialled), f.Primary
+		f.Primary = note(m.differ.span(d.listen), "%s listens here; most others dial `%s`", d.to.Name, dialled)
+		f.Related[0] = note(m.differ.span(d.line.Address), "%s dials this", d.from.Name)
 		f.Fixes[0], f.Fixes[1] = f.Fixes[1], f.Fixes[0]
 	}
 	f.Impact, f.RunTime = m.effect(p)

@@ -103,7 +103,7 @@ func (p *Pass) readsNothing(x *topology.Vertex, r *topology.Rule) diag.Finding {
 	}
 	for _, e := range members {
 		if offered := p.offered(e); len(offered) > 0 {
-			f.Notes = append(f.Notes, fmt.Sprintf("looked at: %s: %s", e.Lower.Name, strings.Join(firstFew(offered), "  ")))
+			f.Notes = append(f.Notes, fmt.Sprintf("looked at: %s: %s", e.Lower.Name, strings.Join(firstFew(offered), ", ")))
 		}
 	}
 	f.Notes = firstFew(f.Notes)

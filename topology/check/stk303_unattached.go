@@ -95,7 +95,7 @@ func (p *Pass) wants(n *topology.Node, t *topology.Table) (edge *topology.Edge, 
 func unattachedFinding(p *Pass, n *topology.Node, t *topology.Table, e *topology.Edge, suffix topology.Text) diag.Finding {
 	s := p.peersOf(e, e.Lower)
 	f := diag.Finding{
-		Summary: fmt.Sprintf("%s's `%s` is not attached to `peers %s`, so that %s never sees it", n.Name.Value, t.Name.Value, s.Name.Value, e.Upper.Name),
+		Summary: fmt.Sprintf("%s's `%s` is not attached to `peers %s`, so that it shares nothing with %s", n.Name.Value, t.Name.Value, s.Name.Value, e.Upper.Name),
 		Primary: note(t.Span, "no `peers %s` here", s.Name.Value),
 		Related: []diag.Note{note(s.Header, "%s is listed in this section", e.Upper.Name), note(suffix.Span, "%s speaks of tables ending in `%s`", e.Upper.Name, suffix.Value)},
 		Impact:  "the table stays private to the node",

@@ -32,7 +32,7 @@ func runSize(p *Pass) {
 		}
 	}
 	size := aspect{
-		of: func(t *topology.Table) (string, bool) { return strconv.FormatInt(t.Shape.Size, 10), t.Shape.Size > 0 },
+		of: func(t *topology.Table) (string, bool) { return formatSize(t.Shape.Size), t.Shape.Size > 0 },
 		at: func(t *topology.Table) diag.Span { return t.Shape.SizeSpan },
 	}
 	for _, m := range append(p.betweenNodes(size), p.betweenLevels(size, nil)...) {
@@ -47,4 +47,17 @@ func runSize(p *Pass) {
 			runTime: "`used` reaches `size`; nothing is logged",
 		}))
 	}
+}
+
+// formatSize writes a number of entries with HAProxy's unit where one keeps it whole: k is 1024.
+func formatSize(n int64) string {
+	for _, u := range []struct {
+		unit int64
+		name string
+	}{{1 << 30, "g"}, {1 << 20, "m"}, {1 << 10, "k"}} {
+		if n%u.unit == 0 {
+			return strconv.FormatInt(n/u.unit, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(n, 10)
 }

@@ -8,7 +8,8 @@ import (
 	"stktc/topology"
 )
 
-// view is what the checks share: the cluster, its graph, and what follows from both. It is computed once and only read.
+// view is what the checks share: the cluster, its graph, and what follows from both. It is computed once, or when it is first
+// asked for, and then only read.
 type view struct {
 	Cluster *topology.Cluster
 	Graph   *topology.Graph
@@ -17,6 +18,8 @@ type view struct {
 	edges    map[*topology.Vertex][]*topology.Edge // both ends' edges
 	made     map[*topology.Vertex][]string         // see produced
 	renamed  map[*topology.Edge]alias              // see aliases
+	dialled  []dial                                // see dials
+	flowed   []hop                                 // see flows
 }
 
 func newView(c *topology.Cluster) *view {

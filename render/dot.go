@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -27,8 +28,18 @@ func (g *Graph) DOT() []byte {
 	d.levels()
 	tree, err := d.out.WriteAst()
 	d.must(err)
-	tree.StmtList = append(tree.StmtList, d.ranks()...)
-	return []byte(tree.String() + "\n")
+	return printDOT(append(tree.StmtList, d.ranks()...))
+}
+
+// printDOT writes the statements one by one: the tree's own String copies all that it has for every further one, 12 s for 6,000 nodes.
+func printDOT(statements ast.StmtList) []byte {
+	var b bytes.Buffer
+	b.WriteString("digraph stktc {\n")
+	for _, s := range statements {
+		fmt.Fprintf(&b, "\t%s;\n", strings.TrimSpace(s.String()))
+	}
+	b.WriteString("}\n")
+	return b.Bytes()
 }
 
 const dotFont = "Helvetica,Arial,sans-serif"

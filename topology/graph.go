@@ -156,24 +156,23 @@ func (g *Graph) Sites() []string {
 
 // Focus keeps the vertices of that name, or of that host, and all that feeds them or is fed by them. The second result is false when there is no such vertex.
 func (g *Graph) Focus(name string) (*Graph, bool) {
-	below, above := map[*Vertex]bool{}, map[*Vertex]bool{}
+	var start []*Vertex
 	for _, v := range g.Vertices {
 		if v.Name == name || v.Node != nil && (v.Node.Name.Value == name || v.Node.Dir == name) {
-			below[v], above[v] = true, true
+			start = append(start, v)
 		}
 	}
-	if len(below) == 0 {
+	if len(start) == 0 {
 		return nil, false
 	}
-	keep := func(e *Edge) bool {
-		return below[e.Lower] && below[e.Upper] || above[e.Lower] && above[e.Upper]
-	}
-	for range g.Vertices {
-		for _, e := range g.Edges {
-			below[e.Lower] = below[e.Lower] || !e.Mesh && below[e.Upper]
-			above[e.Upper] = above[e.Upper] || !e.Mesh && above[e.Lower]
+	up, down := map[*Vertex][]*Vertex{}, map[*Vertex][]*Vertex{}
+	for _, e := range g.Edges {
+		if !e.Mesh {
+			up[e.Lower] = append(up[e.Lower], e.Upper)
+			down[e.Upper] = append(down[e.Upper], e.Lower)
 		}
 	}
+	above, below := reachable(up, start), reachable(down, start)
 	f := &Graph{File: g.File, Levels: g.Levels}
 	for _, v := range g.Vertices {
 		if below[v] || above[v] {
@@ -181,7 +180,7 @@ func (g *Graph) Focus(name string) (*Graph, bool) {
 		}
 	}
 	for _, e := range g.Edges {
-		if keep(e) {
+		if below[e.Lower] && below[e.Upper] || above[e.Lower] && above[e.Upper] {
 			f.Edges = append(f.Edges, e)
 		}
 	}

@@ -136,11 +136,16 @@ func (b *graphBuilder) claim(lower, upper *Vertex) *Edge {
 
 // resolve finds whom a line means: by name, else by its address, else by its directory; else somebody whose files are absent.
 func (b *graphBuilder) resolve(self *Vertex, p *Peer, kind Kind) *Vertex {
-	named, dir := b.named[p.Name.Value], b.inDir(p.Name.Value)
-	if p.Name.Unresolved {
-		named, dir = nil, nil
+	find := []func() []*Vertex{
+		func() []*Vertex { return b.named[p.Name.Value] },
+		func() []*Vertex { return b.atAddress(p.Address) },
+		func() []*Vertex { return b.inDir(p.Name.Value) },
 	}
-	for _, found := range [][]*Vertex{named, b.atAddress(p.Address), dir} {
+	if p.Name.Unresolved {
+		find = find[1:2]
+	}
+	for _, candidates := range find {
+		found := candidates()
 		found = slices.DeleteFunc(slices.Clone(found), func(v *Vertex) bool { return v == self && len(found) > 1 })
 		if v := b.best(found, self, p, kind); v != nil {
 			return v

@@ -41,9 +41,12 @@ func (g *Graph) rank() {
 // findCycles gives one round for every set of vertices that reach each other: the shortest through the set's earliest edge.
 func findCycles(edges []*Edge) []Cycle {
 	out := map[*Vertex][]*Edge{}
+	up, down := map[*Vertex][]*Vertex{}, map[*Vertex][]*Vertex{}
 	for _, e := range edges {
 		if !e.Mesh {
 			out[e.Lower] = append(out[e.Lower], e)
+			up[e.Lower] = append(up[e.Lower], e.Upper)
+			down[e.Upper] = append(down[e.Upper], e.Lower)
 		}
 	}
 	sorted := slices.Clone(edges)
@@ -59,10 +62,9 @@ func findCycles(edges []*Edge) []Cycle {
 			continue
 		}
 		cycles = append(cycles, append(Cycle{e}, path...))
-		for v := range reachable(out, e.Lower) {
-			if _, back := shortestPath(out, v, e.Lower); back {
-				covered[v] = true
-			}
+		above, below := reachable(up, []*Vertex{e.Lower}), reachable(down, []*Vertex{e.Lower})
+		for v := range above {
+			covered[v] = covered[v] || below[v]
 		}
 	}
 	return cycles
@@ -97,17 +99,13 @@ func shortestPath(out map[*Vertex][]*Edge, from, to *Vertex) ([]*Edge, bool) {
 	return path, true
 }
 
-func reachable(out map[*Vertex][]*Edge, from *Vertex) map[*Vertex]bool {
-	seen := map[*Vertex]bool{from: true}
-	queue := []*Vertex{from}
-	for len(queue) > 0 {
-		v := queue[0]
-		queue = queue[1:]
-		for _, e := range out[v] {
-			if !seen[e.Upper] {
-				seen[e.Upper] = true
-				queue = append(queue, e.Upper)
-			}
+// reachable gives the vertices that next leads to, the first ones included.
+func reachable(next map[*Vertex][]*Vertex, from []*Vertex) map[*Vertex]bool {
+	seen := map[*Vertex]bool{}
+	for queue := slices.Clone(from); len(queue) > 0; queue = queue[1:] {
+		if v := queue[0]; !seen[v] {
+			seen[v] = true
+			queue = append(queue, next[v]...)
 		}
 	}
 	return seen

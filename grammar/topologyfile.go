@@ -236,7 +236,7 @@ func (t *topologyReader) balancerFields(e *BalancerEntry) []field {
 		{key: "style", read: t.oneOf(&e.Style, "server", "peer")},
 		{key: "localpeer", read: t.oneOf(&e.LocalPeer, "external", "emit")},
 		{key: "file", read: t.one(&e.File)},
-		{key: "emit", later: true},
+		{key: "emit", later: true, spares: "base"},
 	}, laterKeys...)
 }
 

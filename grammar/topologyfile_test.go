@@ -135,6 +135,7 @@ func TestSchemaFindings(t *testing.T) {
 		{"word of a few", "store: gpc0", "store: gpc0, declare: peer", "1:56-1:60 STK004", "did you mean `peers`?"},
 		{"not yet", "store: gpc0", "store: gpc0, lease: 3s", "1:47-1:52 STK006", "`lease` is part of the schema but this version"},
 		{"not yet, with any value", "sums: [n]", "sums: [n], tls: [{}]", "3:55-3:58 STK006", ""},
+		{"not yet, instead of a needed key", "base: b.cfg", "emit: fragment", "4:36-4:40 STK006", "`emit` is part of the schema"},
 		{"version", "tables:", "version: 2\ntables:", "1:10-1:11 STK004", "version `2` of the topology file is not known; accepted is `1`"},
 		{"version in quotes", "tables:", "version: \"1\"\ntables:", "", ""},
 		{"second document", "levels:", "---\nlevels:", "1:1-1:7 STK005\n2:1-2:4 STK008", "the topology has no `levels`, `aggregators`, `balancers`"},

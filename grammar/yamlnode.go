@@ -179,7 +179,8 @@ type field struct {
 	key    string
 	read   func(key Scalar, value *yaml.Node) // nil: the value is not looked at
 	needed bool
-	later  bool // of the schema, but not carried out by this version
+	later  bool   // of the schema, but not carried out by this version
+	spares string // a key that is not needed beside this one
 }
 
 // fields reads a mapping by its schema. Owner says whose keys these are, "aggregator `aggr1`", and at is where to report what is missing.
@@ -194,7 +195,7 @@ func (r *yamlReader) fields(n *yaml.Node, owner string, at diag.Span, schema []f
 			seen[r.unknownKey(e.key, owner, schema)] = true
 			continue
 		}
-		seen[f.key] = true
+		seen[f.key], seen[f.spares] = true, true
 		if f.later {
 			r.errorf(CodeLater, e.key.Span, "`%s` is part of the schema but this version of stktc does not carry it out yet", f.key)
 		}

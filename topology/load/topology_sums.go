@@ -318,12 +318,44 @@ func (b *topologyBuilder) checkCarries(a *host) {
 	if len(a.carries) == 0 && b.sound() {
 		b.errorf(grammar.CodeHeight, a.node.Name.Span, "no table reaches `%s`: none of peers section %s has a suffix for level %d on its members", a.node.Name.Value, grammar.List(a.families()), a.height)
 	}
-	made := map[string]grammar.Scalar{}
-	for _, t := range a.carries {
-		from, to := t.suffixes[a.height-1], t.suffixes[a.height]
-		if first, twice := made[to.Value]; twice && first.Value != from.Value {
-			b.related(grammar.CodeHeight, from.Span, first.Span, "the other", "`%s` would make tables with the suffix `%s` from both `%s` and `%s`", a.node.Name.Value, to.Value, first.Value, from.Value)
+	lists := a.suffixLists()
+	for _, t := range lists {
+		for _, u := range lists {
+			b.checkRules(a, t, u)
 		}
-		made[to.Value] = from
+	}
+}
+
+// suffixLists are the tables of an aggregator, one for each list of suffixes.
+func (a *host) suffixLists() []*table {
+	var lists []*table
+	seen := map[string]bool{}
+	for _, t := range a.carries {
+		var all []string
+		for _, s := range t.suffixes {
+			all = append(all, s.Value)
+		}
+		if key := strings.Join(all, " "); !seen[key] {
+			seen[key] = true
+			lists = append(lists, t)
+		}
+	}
+	return lists
+}
+
+// checkRules makes sure that of two lists of suffixes in one section neither rule takes what the other list names: rules go by suffix, not by table.
+func (b *topologyBuilder) checkRules(a *host, t, u *table) {
+	if t == u {
+		return
+	}
+	from, to, other := u.suffixes[a.height-1], u.suffixes[a.height], t.suffixes[a.height-1]
+	if made := t.suffixes[a.height]; made.Value == to.Value && from.Value != other.Value && t.entry.Name.Span.Compare(u.entry.Name.Span) < 0 {
+		b.related(grammar.CodeHeight, from.Span, other.Span, "the other", "`%s` would make tables with the suffix `%s` from both `%s` and `%s`", a.node.Name.Value, to.Value, other.Value, from.Value)
+	}
+	for i, s := range t.suffixes {
+		same := i == a.height-1 && s.Value == from.Value
+		if from.Value != "" && strings.HasSuffix(s.Value, from.Value) && !same {
+			b.related(grammar.CodeHeight, from.Span, s.Span, "taken too", "`%s` would sum `%s`, for table `%s`, and with it table `%s`, whose suffix `%s` ends alike", a.node.Name.Value, from.Value, u.entry.Name.Value, t.entry.Name.Value, s.Value)
+		}
 	}
 }

@@ -172,6 +172,9 @@ func TestTopologyFindings(t *testing.T) {
 		{"aggregator's peers", "sums: [b3]", "peers: q, sums: [b3]", []string{"STK015 q: is not that of `b3`"}},
 		{"aggregator's section", "sums: [b3]", "section: a b, sums: [b3]", []string{"STK012 a b: section `a b`"}},
 		{"two sources of one suffix", "levels:", "  u: {type: ip, size: 1, store: gpc0, suffixes: [.x, .o]}\nlevels:", []string{"STK013 .x: from both `.n` and `.x`"}},
+		{"rule that takes another's sums", "levels:", "  u: {type: ip, size: 1, store: gpc0, suffixes: [.o, .z]}\nlevels:", []string{"STK013 .o: would sum `.o`, for table `u`, and with it table `t`"}},
+		{"rule that takes another's suffix", "levels:", "  u: {type: ip, size: 1, store: gpc0, suffixes: [.x.n, .z]}\nlevels:", []string{"STK013 .n: whose suffix `.x.n` ends alike"}},
+		{"shorter list beside the levels", "levels:", "  u: {type: ip, size: 1, store: gpc0, suffixes: [.n, .o]}\nlevels:", nil},
 
 		{"aggregator without port", "10.0.1.2:1", "10.0.1.2", []string{"STK014 \"10.0.1.2\": has no port"}},
 		{"aggregator everywhere", "10.0.1.2:1", "0.0.0.0:1", []string{"STK014 0.0.0.0: cannot be dialled"}},
@@ -321,5 +324,77 @@ func TestManyNodes(t *testing.T) {
 	}
 	if got := len(c.Nodes); got != 9000+2*(rungs+1) {
 		t.Errorf("%d nodes", got)
+	}
+}
+
+// FuzzTopology: no text makes Topology panic or point outside of the file, and what it has no error about is complete.
+func FuzzTopology(f *testing.F) {
+	seed, err := os.ReadFile("../../testdata/seed/topology.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
+	f.Add([]byte(small))
+	for _, archive := range []string{"peers", "three-sites"} {
+		a, err := txtar.ParseFile("testdata/topology/" + archive + ".txtar")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(a.Files[0].Data)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if strings.Contains(string(text), "000") {
+			t.Skip() // long ranges only cost time
+		}
+		c, findings, err := Topology(fstest.MapFS{"f": {Data: text}, "base.cfg": {}, "bases/par.cfg": {}}, "f")
+		if err != nil {
+			t.Skip() // a base that is a directory
+		}
+		checkSpans(t, c, findings)
+		if findings.Worst() < diag.Error {
+			checkComplete(t, c)
+		}
+	})
+}
+
+// checkComplete looks for what the compiler relies on.
+func checkComplete(t *testing.T, c *topology.Cluster) {
+	t.Helper()
+	for _, n := range c.Nodes {
+		if n.Build == nil || n.IsAggregator() == n.IsBalancer() {
+			t.Errorf("%s: %+v", n.Name.Value, n)
+		}
+		for _, a := range n.Aggregations {
+			if a.Name.Value == "" || a.Local == nil || a.Local.Address.Unresolved || len(a.Peers) == 0 || len(a.Rules) == 0 || a.Height < 1 {
+				t.Errorf("%s: %+v", n.Name.Value, a)
+			}
+			checkPeers(t, a.Peers)
+		}
+		for _, p := range n.Peers {
+			if p.Name.Value == "" || p.Listen.Unresolved || p.Listen.Port == 0 || p.Local.Value != n.Name.Value {
+				t.Errorf("%s: %+v", n.Name.Value, p)
+			}
+			checkPeers(t, p.Peers)
+		}
+		for _, s := range n.Tables {
+			sh := s.Shape
+			if s.Peers.Value == "" || sh.KeyUnknown || sh.SizeUnknown || sh.ExpireUnknown || sh.StoreUnknown || sh.Size == 0 || len(sh.Columns) == 0 {
+				t.Errorf("%s: %+v", n.Name.Value, s)
+			}
+		}
+		for _, b := range n.Build.Base {
+			if _, read := c.Files[b.Name]; !read {
+				t.Errorf("%s: base %s is not read", n.Name.Value, b.Name)
+			}
+		}
+	}
+}
+
+func checkPeers(t *testing.T, peers []*topology.Peer) {
+	t.Helper()
+	for _, p := range peers {
+		if p.Name.Value == "" || p.Address.Unresolved || p.Address.Port == 0 || p.Span.IsZero() {
+			t.Errorf("%+v", p)
+		}
 	}
 }

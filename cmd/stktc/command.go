@@ -94,6 +94,7 @@ func (c *command) commands(usage cli.OnUsageErrorFunc) []*cli.Command {
 		c.labCommand(),
 		c.explainCommand(),
 		c.rulesCommand(),
+		c.showCommand(),
 		c.versionCommand(),
 	}
 	for _, cmd := range commands {

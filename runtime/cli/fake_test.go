@@ -165,3 +165,23 @@ func allKinds(t testing.TB) *fake {
 	add("tbin", binaryDef, func(src *store.Source) { apply(src, 1000, []byte{0xab, 0, 1, 2, 0xff}, store.Forever, 1) })
 	return f
 }
+
+// starting is an aggregator of two sections in its silence after the start; the second takes any table, and its sources disagree on a period.
+func starting(t testing.TB) *fake {
+	table, _ := newTable(t, "st.sum", rateDef, "n1")
+	other := rateDef
+	other.Columns = []sticktable.Column{column(sticktable.GPC0, 1, 0), column(sticktable.HTTPReqRate, 1, time.Minute)}
+	if _, err := table.Source("n2", other); err != nil {
+		t.Fatal(err)
+	}
+	connected := runtime.PeerStatus{Name: "n1", Address: "127.0.0.2:1", Connected: true, Since: started, Sessions: 1, Lesson: "none", Status: peers.StatusSuccess, UpdatesIn: 7}
+	never := runtime.PeerStatus{Name: "n2", Address: "127.0.0.3:1", Since: started, Lesson: "none", Status: peers.StatusNone}
+	local := runtime.Peer{Name: "a", Address: "127.0.0.1:1", Direction: runtime.Local}
+	return &fake{now: 1000, status: runtime.Status{Started: started, Sections: []runtime.SectionStatus{
+		{Name: "one", Local: local, Rules: []runtime.Rule{{From: ".x", To: ".y"}}, Missing: []string{"n1", "n2"}, Peers: []runtime.PeerStatus{connected, never}},
+		{
+			Name: "two", Local: local, Rules: []runtime.Rule{{To: ".sum"}}, Released: true, Whole: true, Peers: []runtime.PeerStatus{connected},
+			Tables: []runtime.TableStatus{{Table: table, Source: "st"}, {Table: store.New("new.sum"), Source: "new"}},
+		},
+	}}}
+}

@@ -45,7 +45,8 @@ var operators = map[string]func(order int) bool{
 
 const maxFilters = 4 // HAProxy's STKTABLE_FILTER_LEN
 
-// parseRequest reads what follows a table's name. Problem is what HAProxy says of it, syntax its word for arguments of no known form. Words behind a key's are ignored, as there.
+// parseRequest reads what follows a table's name. Problem is what HAProxy says of it, syntax its word for arguments of no known form. Words behind a
+// key are ignored, as there.
 func parseRequest(v *view, args []string, syntax string) (r request, problem string) {
 	switch {
 	case len(args) == 0:

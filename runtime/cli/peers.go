@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"stktc/runtime"
 )
@@ -39,11 +40,12 @@ func showPeers(c *client, args []string) {
 		c.writeJSON(sectionsJSON(sections))
 		return
 	}
+	started := c.status().Started
 	for i := range sections {
 		if i > 0 {
 			c.w.WriteByte('\n')
 		}
-		c.dumpPeers(&sections[i])
+		c.dumpPeers(&sections[i], started)
 	}
 }
 
@@ -53,12 +55,11 @@ const (
 	flagRemoteDone = 2
 )
 
-func (c *client) dumpPeers(s *runtime.SectionStatus) {
+func (c *client) dumpPeers(s *runtime.SectionStatus, started time.Time) {
 	flags, timeout := flagLocalDone, "<NEVER>"
 	if s.Released {
 		flags, timeout = flagLocalDone|flagRemoteDone, "<PAST>"
 	}
-	started := c.status().Started
 	fmt.Fprintf(c.w, "%#x: [%s] id=%s disabled=0 flags=%#x resync_timeout=%s\n",
 		pointer(s.Name), started.Local().Format("02/Jan/2006:15:04:05"), s.Name, flags, timeout)
 	for i := range s.Peers {

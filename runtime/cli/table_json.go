@@ -14,7 +14,7 @@ type tableJSON struct {
 	Name      string `json:"name"`
 	Section   string `json:"section"`
 	Type      string `json:"type"`
-	KeyLen    int    `json:"key_len"` // as on the wire
+	KeyLen    int    `json:"key_len"`   // as on the wire
 	Expire    *int64 `json:"expire_ms"` // null: entries do not expire
 	Store     string `json:"store"`
 	Used      int    `json:"used"`
@@ -112,7 +112,8 @@ func appendLifeJSON(b []byte, life uint32) []byte {
 	return strconv.AppendUint(b, uint64(life), 10)
 }
 
-// appendValuesJSON writes values by the names of their types, in the order of their numbers: numbers, lists for arrays, null for what is not aggregated and has no number.
+// appendValuesJSON writes values by the names of their types, in the order of their numbers: a number, a list of them for an array, null for
+// what has none.
 func (v *view) appendValuesJSON(b []byte, values []uint64) []byte {
 	b = append(b, '{')
 	for i := range v.elements {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,7 +15,7 @@ var masked = regexp.MustCompile(`("?(?:Memory_bytes|Nbthread)"?(?:: |\},"process
 // TestTranscripts holds every reply to the files in testdata. A line of theirs that begins with "$ " is a client's input, ⏎ standing for a newline, with LEVEL@
 // before it where that is not admin; what follows is what the client gets on a connection of its own.
 func TestTranscripts(t *testing.T) {
-	fakes := map[string]func(testing.TB) *fake{"seed": seedLike, "kinds": allKinds}
+	fakes := map[string]func(testing.TB) *fake{"seed": seedLike, "kinds": allKinds, "starting": starting}
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no transcripts", err)
@@ -54,7 +55,11 @@ func transcribe(t *testing.T, s *Server, input string) string {
 			level, input = l, rest
 		}
 	}
-	reply := masked.ReplaceAllString(ask(t, s, level, strings.ReplaceAll(input, "⏎", "\n")+"\n"), "${1}N")
+	reply := ask(t, s, level, strings.ReplaceAll(input, "⏎", "\n")+"\n")
+	if strings.HasSuffix(input, " json") && strings.ContainsAny(reply[:1], "[{") && !json.Valid([]byte(reply)) {
+		t.Errorf("%s: not JSON: %s", input, reply)
+	}
+	reply = masked.ReplaceAllString(reply, "${1}N")
 	if reply != "" && !strings.HasSuffix(reply, "\n") {
 		reply += "(no newline)\n"
 	}

@@ -21,8 +21,8 @@ func splitCommands(line string) []string {
 	return append(list, line[start:])
 }
 
-// splitWords cuts a command at its blanks and undoes the escapes of the words. A backslash takes the next byte as it is, but for t, n, r, e, and x with two hexadecimal digits: what "show
-// table" prints as a key can be given back, where HAProxy would take them for letters.
+// splitWords cuts a command at its blanks and undoes the escapes of the words. A backslash takes the next byte as it is, but for t, n, r, e, and x
+// with two hexadecimal digits: what "show table" prints as a key can be given back, where HAProxy would take these for letters.
 func splitWords(command string) []string {
 	var words []string
 	var word []byte

@@ -96,9 +96,9 @@ func (p *Pass) report(f diag.Finding) {
 	p.found.Add(f)
 }
 
-// apart drops places that are marked already: what a topology writes once concerns many hosts at one place.
+// apart drops what is nowhere, and places that are marked already: what a topology writes once concerns many hosts at one place.
 func apart(primary diag.Note, related []diag.Note) []diag.Note {
-	marked := []diag.Span{primary.Span}
+	marked := []diag.Span{{}, primary.Span}
 	return slices.DeleteFunc(related, func(n diag.Note) bool {
 		again := slices.Contains(marked, n.Span)
 		marked = append(marked, n.Span)

@@ -72,12 +72,13 @@ func (p *Pass) duplicateLines(n *topology.Node, section string, lines []*topolog
 	}
 }
 
-// sharing lists the hosts with n's name, n included. A host whose own files do not agree on its name is STK101's.
+// sharing lists the hosts that claim n's name, n included. A host whose own files do not agree on its name is STK101's.
 func (p *Pass) sharing(n *topology.Node) []*topology.Node {
 	var same []*topology.Node
 	for _, m := range p.Cluster.Nodes {
 		torn := slices.ContainsFunc(m.Peers, func(s *topology.PeersSection) bool { return s.Local.Value != m.Name.Value })
-		if m.Name.Value == n.Name.Value && !m.Name.Unresolved && !torn {
+		claims := m.NameFrom != topology.NameFromDir && m.NameFrom != topology.NameFromOthers && !m.Name.Unresolved
+		if claims && m.Name.Value == n.Name.Value && !torn {
 			same = append(same, m)
 		}
 	}

@@ -62,7 +62,7 @@ func runMark(p *Pass) {
 			if x.Kind != topology.Aggregator || line == nil || far.Absent() {
 				continue
 			}
-			if far.Kind == topology.Balancer && line.Direction != topology.Unmarked {
+			if far.Kind == topology.Balancer && far.Node.IsBalancer() && line.Direction != topology.Unmarked {
 				p.report(markFinding(p, e, x, fmt.Sprintf("%s lists %s as `%s`, but %s is an HAProxy node", x.Name, far.Name, line.Direction, far.Name)))
 			}
 			back := lineOf(e, far)

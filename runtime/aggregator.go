@@ -2,11 +2,10 @@ package runtime
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"stktc/runtime/store"
@@ -21,79 +20,56 @@ type Options struct {
 
 // Aggregator sums what its peers count. Serve runs it.
 type Aggregator struct {
-	cfg      Config
-	opt      Options
-	log      *slog.Logger
-	started  time.Time
-	sections []*section
-	links    []*link // in the order of the configuration
+	opt     Options
+	log     *slog.Logger
+	started time.Time
+	beat    atomic.Int64 // when time last passed in the tables, Unix ns
+	live    atomic.Bool  // Serve has begun
 
+	mu        sync.Mutex // guards what a reload changes
+	cfg       Config
+	sections  []*section
+	links     []*link // in the order of the configuration
 	listeners []*listener
-	running   sync.WaitGroup // dialling, accepting and conversing goroutines
-	sessions  context.Context
+	serving   context.Context // ends accepting and dialling; nil before Serve
+	reloads   ReloadStatus
+
+	running  sync.WaitGroup // dialling, accepting and conversing goroutines
+	sessions context.Context
 }
 
-// New makes an aggregator. The configuration is taken as checked: names are unique within a section, each section has a local peer.
+// New makes an aggregator. It fails when the configuration cannot be executed.
 func New(cfg Config, opt Options) (*Aggregator, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
 	if opt.Listen == nil {
 		opt.Listen = net.Listen
 	}
-	if opt.Dial == nil {
-		opt.Dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
-	}
-	if len(cfg.Sections) == 0 {
-		return nil, errors.New("no aggregations section: nothing to do")
-	}
-	a := &Aggregator{cfg: cfg, opt: opt, log: opt.Logger, started: time.Now()}
-	for i := range cfg.Sections {
-		a.addSection(&cfg.Sections[i])
-	}
+	a := &Aggregator{opt: opt, log: opt.Logger, started: time.Now()}
+	a.beat.Store(a.started.UnixNano())
+	a.apply(cfg)
 	return a, nil
-}
-
-func (a *Aggregator) addSection(cfg *Section) {
-	s := &section{a: a, cfg: cfg, log: a.log.With("section", cfg.Name), tables: map[string]*table{}}
-	a.sections = append(a.sections, s)
-	for _, p := range cfg.Peers {
-		l := a.link(cfg.Local, p)
-		l.members = append(l.members, member{s, p.Direction})
-		s.links = append(s.links, l)
-	}
-}
-
-// link finds or makes the link between two names: a session belongs to every section that lists both.
-func (a *Aggregator) link(local, remote Peer) *link {
-	i := slices.IndexFunc(a.links, func(l *link) bool { return l.local == local.Name && l.name == remote.Name })
-	if i < 0 {
-		i = len(a.links)
-		a.links = append(a.links, newLink(a, local, remote))
-	}
-	return a.links[i]
 }
 
 // now is the aggregator's clock in milliseconds, as the store uses it.
 func (a *Aggregator) now() uint32 { return uint32(time.Since(a.started).Milliseconds()) }
 
+// Now is the aggregator's clock, in the store's milliseconds.
+func (a *Aggregator) Now() uint32 { return a.now() }
+
 // Listen opens the listeners, so that an address in use is known before Serve.
 func (a *Aggregator) Listen() error {
-	for _, s := range a.sections {
-		known := slices.ContainsFunc(a.listeners, func(l *listener) bool { return l.address == s.cfg.Local.Address })
-		if known {
-			continue
-		}
-		l, err := a.listen(s.cfg.Local.Address)
-		if err != nil {
-			for _, l := range a.listeners {
-				l.Close()
-			}
-			a.listeners = nil
-			return err
-		}
-		a.listeners = append(a.listeners, l)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	listeners, err := a.openListeners(&a.cfg)
+	if err != nil {
+		return err
 	}
+	a.listeners = listeners
 	return nil
 }
 
@@ -110,18 +86,37 @@ func (a *Aggregator) Serve(ctx context.Context) error {
 	sessions, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	a.sessions = sessions
+	a.mu.Lock()
+	a.serving = ctx
+	a.live.Store(true)
 	for _, s := range a.sections {
-		s.start()
+		s.fallSilent()
 	}
 	for _, l := range a.listeners {
-		a.running.Go(func() { l.serve(ctx) })
+		a.serveListener(l)
 	}
 	for _, l := range a.links {
-		a.running.Go(func() { l.dialLoop(ctx) })
+		a.serveLink(l)
 	}
+	a.mu.Unlock()
 	a.tick(ctx)
 	a.stop(cancel)
 	return nil
+}
+
+// serveListener lets the listener accept peers. The caller holds a.mu.
+func (a *Aggregator) serveListener(l *listener) {
+	a.running.Go(func() { l.serve(a.serving) })
+}
+
+// serveLink lets the link dial its peer. The caller holds a.mu.
+func (a *Aggregator) serveLink(l *link) {
+	if l.dynamic {
+		return
+	}
+	ctx, cancel := context.WithCancel(a.serving)
+	l.stopDialling = cancel
+	a.running.Go(func() { l.dialLoop(ctx) })
 }
 
 // tickEvery is about the grain of the store's wheel. A rate of period P is off by 5 ms/P of its count when a boundary is found that late.
@@ -137,33 +132,48 @@ func (a *Aggregator) tick(ctx context.Context) {
 			for _, t := range a.Tables() {
 				t.Tick(a.now())
 			}
+			a.beat.Store(time.Now().UnixNano())
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
+// LastTick is when time last passed in the tables, every few milliseconds: a watchdog's proof of life.
+func (a *Aggregator) LastTick() time.Time { return time.Unix(0, a.beat.Load()) }
+
 // stop drains the sessions, then ends those that do not read.
 func (a *Aggregator) stop(cancel context.CancelFunc) {
+	a.mu.Lock()
 	for _, l := range a.listeners {
 		l.Close()
 	}
 	for _, l := range a.links {
-		l.stopping()
+		l.retire()
 	}
+	sections := a.sections
+	a.mu.Unlock()
 	limit := time.AfterFunc(drainLimit, cancel)
 	defer limit.Stop()
 	a.running.Wait()
-	for _, s := range a.sections {
-		s.stop()
+	for _, s := range sections {
+		s.close()
 	}
 }
 
 // Tables lists the tables of all sections, summed and forwarded, in the order in which they came up.
 func (a *Aggregator) Tables() []*store.Table {
 	var list []*store.Table
-	for _, s := range a.sections {
-		list = append(list, s.storeTables()...)
+	for _, s := range a.currentSections() {
+		for _, t := range s.list() {
+			list = append(list, t.Table)
+		}
 	}
 	return list
+}
+
+func (a *Aggregator) currentSections() []*section {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sections
 }

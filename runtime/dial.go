@@ -3,6 +3,7 @@ package runtime
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -67,12 +68,15 @@ func sleep(ctx context.Context, wait time.Duration) bool {
 
 // dial tries once to reach the peer, and tells whether a session came of it.
 func (l *link) dial(ctx context.Context) bool {
-	l.setDialling(true)
-	defer l.setDialling(false)
-	conn, err := l.a.opt.Dial(ctx, network(l.address), l.address)
+	address, secure := l.startDialling()
+	defer l.endDialling()
+	conn, err := l.a.connect(ctx, address)
 	if err != nil {
 		l.dialled(peers.StatusConnecting, err)
 		return false
+	}
+	if secure != nil {
+		conn = tls.Client(conn, secure)
 	}
 	unread, status, err := l.greet(ctx, conn)
 	if err != nil || status != peers.StatusSuccess {
@@ -102,9 +106,30 @@ func (l *link) greet(ctx context.Context, conn net.Conn) (unread []byte, status 
 	return unread, status, err
 }
 
-func (l *link) setDialling(on bool) {
+// connect dials with the system's means, or those that the aggregator was given.
+func (a *Aggregator) connect(ctx context.Context, address string) (net.Conn, error) {
+	if a.opt.Dial != nil {
+		return a.opt.Dial(ctx, network(address), address)
+	}
+	d := net.Dialer{Timeout: dialTimeout}
+	a.mu.Lock()
+	if a.cfg.Source != nil && network(address) == "tcp" {
+		d.LocalAddr = a.cfg.Source
+	}
+	a.mu.Unlock()
+	return d.DialContext(ctx, network(address), address)
+}
+
+func (l *link) startDialling() (address string, secure *tls.Config) {
 	l.mu.Lock()
-	l.dialling = on
+	defer l.mu.Unlock()
+	l.dialling = true
+	return l.address, l.tls
+}
+
+func (l *link) endDialling() {
+	l.mu.Lock()
+	l.dialling = false
 	l.mu.Unlock()
 }
 
@@ -115,7 +140,7 @@ func (l *link) dialled(status peers.Status, err error) {
 	}
 	l.mu.Lock()
 	news := l.lastErr == nil || l.lastErr.Error() != err.Error()
-	connected := l.sess != nil
+	connected, address := l.sess != nil, l.address
 	l.lastErr, l.status = err, status
 	l.refused = errors.Is(err, syscall.ECONNREFUSED)
 	l.mu.Unlock()
@@ -123,12 +148,15 @@ func (l *link) dialled(status peers.Status, err error) {
 		return
 	}
 	if news {
-		l.log.Warn("peer not reached", "address", l.address, "err", err)
+		l.log.Warn("peer not reached", "address", address, "err", err)
 	}
-	for _, m := range l.members {
+	for _, m := range l.currentMembers() {
 		m.section.review()
 	}
 }
+
+// isClosed tells whether a listener was closed on purpose.
+func isClosed(err error) bool { return errors.Is(err, net.ErrClosed) }
 
 // network tells whether an address is a UNIX socket's.
 func network(address string) string {

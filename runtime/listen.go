@@ -3,26 +3,91 @@ package runtime
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"stktc/runtime/peers"
 )
 
-// listener accepts peers for every section that has its local peer at this address.
+// listener accepts peers for sections.
 type listener struct {
 	net.Listener
 	a       *Aggregator
 	address string
+	serves  atomic.Pointer[serves]
 	slots   chan struct{} // handshakes under way
+}
+
+// serves is what a listener does; a reload changes it.
+type serves struct {
+	tls      *tls.Config // nil: clear text
+	sections []string
 }
 
 // Limits of what strangers may cost.
 const (
 	helloTimeout  = 5 * time.Second
 	maxHandshakes = 128
+	maxKnown      = 4 * MaxDynamicPeers // names of dynamic peers that are remembered, connected or not
 )
+
+// wanted lists the listeners of a configuration: one at each section's local peer, and the further ones. Where both have one address, sections share it.
+func (c *Config) wanted() (addresses []string, what map[string]*serves) {
+	what = map[string]*serves{}
+	add := func(address string, t *tls.Config, sections ...string) {
+		w := what[address]
+		if w == nil {
+			w = &serves{}
+			what[address] = w
+			addresses = append(addresses, address)
+		}
+		if w.tls == nil {
+			w.tls = t
+		}
+		w.sections = append(w.sections, sections...)
+	}
+	for _, s := range c.Sections {
+		add(s.Local.Address, s.Local.TLS, s.Name)
+	}
+	for _, b := range c.Binds {
+		sections := b.Sections
+		for _, s := range c.Sections {
+			if b.Sections == nil {
+				sections = append(sections, s.Name)
+			}
+		}
+		add(b.Address, b.TLS, sections...)
+	}
+	return addresses, what
+}
+
+// openListeners gives the listeners of a configuration; those that are open already stay. With an error nothing has changed. The caller holds a.mu.
+func (a *Aggregator) openListeners(cfg *Config) ([]*listener, error) {
+	addresses, what := cfg.wanted()
+	var list, opened []*listener
+	for _, address := range addresses {
+		if i := slices.IndexFunc(a.listeners, func(l *listener) bool { return l.address == address }); i >= 0 {
+			list = append(list, a.listeners[i])
+			continue
+		}
+		l, err := a.listen(address)
+		if err != nil {
+			for _, l := range opened {
+				l.Close()
+			}
+			return nil, err
+		}
+		list, opened = append(list, l), append(opened, l)
+	}
+	for _, l := range list {
+		l.serves.Store(what[l.address])
+	}
+	return list, nil
+}
 
 func (a *Aggregator) listen(address string) (*listener, error) {
 	l, err := a.opt.Listen(network(address), address)
@@ -36,7 +101,7 @@ func (a *Aggregator) listen(address string) (*listener, error) {
 func (l *listener) serve(ctx context.Context) {
 	for {
 		conn, err := l.Accept()
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || isClosed(err) {
 			if conn != nil {
 				conn.Close()
 			}
@@ -61,6 +126,13 @@ func (l *listener) serve(ctx context.Context) {
 func (l *listener) welcome(ctx context.Context, conn net.Conn) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(helloTimeout))
+	conn, err := l.secure(conn)
+	if err != nil {
+		l.a.log.Warn("peer refused: TLS", "from", conn.RemoteAddr(), "err", err)
+		stop()
+		conn.Close()
+		return
+	}
 	r := bufio.NewReader(conn)
 	hello, status, err := peers.ReadHello(r)
 	if err != nil {
@@ -69,11 +141,8 @@ func (l *listener) welcome(ctx context.Context, conn net.Conn) {
 		conn.Close()
 		return
 	}
-	var link *link
-	if status == peers.StatusSuccess {
-		link, status = l.find(hello)
-	}
-	if link != nil && link.leavesDialling() {
+	link, status := l.judge(hello, status)
+	if status == peers.StatusNone || link != nil && link.leavesDialling() {
 		stop()
 		conn.Close() // without a status line: HAProxy and we take that as temporary
 		return
@@ -89,26 +158,106 @@ func (l *listener) welcome(ctx context.Context, conn net.Conn) {
 	link.adopt(conn, unread, true, hello.PID)
 }
 
-// find gives the link that a hello asks for, or the status that HAProxy's own acceptor would answer: operators diagnose by it.
-func (l *listener) find(hello peers.Hello) (*link, peers.Status) {
-	status := peers.StatusLocalName
-	for _, s := range l.a.sections {
-		if s.cfg.Local.Address != l.address || s.cfg.Local.Name != hello.Called {
-			continue
-		}
-		status = peers.StatusRemoteName
-		for _, link := range s.links {
-			if link.name == hello.Caller {
-				return link, peers.StatusSuccess
-			}
+// secure does the TLS handshake where the listener asks for one.
+func (l *listener) secure(conn net.Conn) (net.Conn, error) {
+	cfg := l.serves.Load().tls
+	if cfg == nil {
+		return conn, nil
+	}
+	secured := tls.Server(conn, cfg)
+	return secured, secured.Handshake()
+}
+
+// judge gives the link that a hello asks for, or the status that HAProxy's own acceptor would answer: operators diagnose by it. StatusNone is a
+// refusal for now.
+func (l *listener) judge(hello peers.Hello, status peers.Status) (*link, peers.Status) {
+	if status != peers.StatusSuccess {
+		return nil, status
+	}
+	a := l.a
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	called := a.called(l, hello.Called)
+	if len(called) == 0 {
+		return nil, peers.StatusLocalName
+	}
+	for _, link := range a.links {
+		if link.local == hello.Called && link.name == hello.Caller && link.isIn(called) {
+			return link, peers.StatusSuccess
 		}
 	}
-	return nil, status
+	if a.cfg.DynamicPeers && hello.Caller != hello.Called {
+		return a.dynamicLink(hello, called)
+	}
+	return nil, peers.StatusRemoteName
+}
+
+// called lists the sections that the listener serves and whose local peer has the name.
+func (a *Aggregator) called(l *listener, name string) []*section {
+	var list []*section
+	for _, s := range a.sections {
+		if slices.Contains(l.serves.Load().sections, s.name) && s.config().Local.Name == name {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+func (l *link) isIn(sections []*section) bool {
+	return slices.ContainsFunc(l.currentMembers(), func(m *member) bool { return slices.Contains(sections, m.section) })
+}
+
+// dynamicLink makes a link for a node that no section lists, if there is room.
+func (a *Aggregator) dynamicLink(hello peers.Hello, sections []*section) (*link, peers.Status) {
+	busy, known := 0, 0
+	var oldest *link
+	for _, l := range a.links {
+		if !l.dynamic || l.connected() {
+			busy++
+		}
+		if l.dynamic {
+			known++
+		}
+		if l.dynamic && !l.connected() && (oldest == nil || l.since.Before(oldest.since)) {
+			oldest = l
+		}
+	}
+	if busy >= MaxDynamicPeers || known >= maxKnown && oldest == nil {
+		a.log.Warn("peer refused: too many dynamic peers", "caller", hello.Caller, "limit", MaxDynamicPeers)
+		return nil, peers.StatusNone
+	}
+	if known >= maxKnown {
+		a.unlist(oldest)
+	}
+	l := newLink(a, hello.Called, hello.Caller)
+	l.dynamic = true
+	for _, s := range sections {
+		m := &member{section: s, link: l, direction: Node}
+		l.members = append(l.members, m)
+		s.mu.Lock()
+		s.members = append(slices.Clip(s.members), m)
+		s.mu.Unlock()
+	}
+	a.links = append(slices.Clip(a.links), l)
+	return l, peers.StatusSuccess
+}
+
+// unlist forgets a dynamic peer.
+func (a *Aggregator) unlist(l *link) {
+	a.links = slices.DeleteFunc(slices.Clone(a.links), func(o *link) bool { return o == l })
+	for _, m := range l.currentMembers() {
+		s := m.section
+		s.mu.Lock()
+		s.members = slices.DeleteFunc(slices.Clone(s.members), func(o *member) bool { return o == m })
+		s.mu.Unlock()
+	}
+	a.dismiss(l, l.currentMembers())
 }
 
 // leavesDialling tells whether an inbound hello is to be dropped for our own dial that is under way: between aggregators the smaller name's dial counts.
 func (l *link) leavesDialling() bool {
+	node := l.isNode()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.dialling && l.sess == nil && !l.isNode() && l.local < l.name
+	return l.dialling && l.sess == nil && !node && l.local < l.name
 }

@@ -2,8 +2,10 @@ package runtime
 
 import (
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"stktc/runtime/session"
@@ -12,213 +14,295 @@ import (
 
 // section is an aggregations section at work: which tables take what from whom, and whether sums may be sent.
 type section struct {
-	a     *Aggregator
-	cfg   *Section
-	log   *slog.Logger
-	links []*link
+	a    *Aggregator
+	name string
+	log  *slog.Logger
 
-	mu       sync.Mutex
-	tables   map[string]*table // by the name that receivers know
-	order    []*table
-	released bool // sums may be sent: partial ones after a start must never overwrite right ones
-	whole    bool
-	timeout  *time.Timer
+	released atomic.Bool // sums may be sent: partial ones after a start must never overwrite right ones
+	writing  atomic.Bool // nodes are written to: no, while a replica does it
+
+	mu      sync.Mutex // taken before a link's, a session's or a table's lock
+	cfg     Section
+	members []*member
+	groups  []*group
+	tables  map[string]*table // by the name that receivers know
+	order   []*table
+	whole   bool
+	timeout *time.Timer
+	leases  *time.Timer
+	closed  bool
+}
+
+// member is a peer of a section.
+type member struct {
+	section   *section
+	link      *link
+	direction Direction
+	group     *group // nil: none
 }
 
 // table is one table of a section.
 type table struct {
 	*store.Table
-	rule int           // of cfg.Rules; -1: forwarded
+	rule Rule // that makes it; zero for a forwarded table
+	kind tableKind
 	hold time.Duration // Section.Hold
+	pace time.Duration // Section.Pace
 }
 
-func (t *table) forwarded() bool { return t.rule < 0 }
+// tableKind is where a table's contents come from.
+type tableKind uint8
 
-// start begins the silence.
-func (s *section) start() {
+const (
+	summed    tableKind = iota
+	forwarded           // from above, as it is
+	leased              // made here: says that the sums are fresh
+)
+
+func newSection(a *Aggregator, name string) *section {
+	s := &section{a: a, name: name, log: a.log.With("section", name), tables: map[string]*table{}}
+	s.writing.Store(true)
+	return s
+}
+
+// config is the section's present configuration. It is not changed in place.
+func (s *section) config() Section {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.cfg
+}
+
+func (s *section) currentMembers() []*member {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.members
+}
+
+// fallSilent begins a silence: it ends when the sources have taught, or after the learn-timeout.
+func (s *section) fallSilent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.released.Store(false)
 	limit := s.cfg.LearnTimeout
 	if limit == 0 {
 		limit = DefaultLearnTimeout
 	}
-	s.timeout = time.AfterFunc(limit, func() { s.release("learn-timeout") })
+	if s.timeout != nil {
+		s.timeout.Stop()
+	}
+	s.timeout = time.AfterFunc(limit, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !s.closed {
+			s.release("learn-timeout")
+			s.look()
+		}
+	})
 }
 
-func (s *section) stop() { s.timeout.Stop() }
+// close ends the section's timers.
+func (s *section) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, t := range []*time.Timer{s.timeout, s.leases} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+}
 
-// accepts lists the tables that take what the peer sends under that name: sources from nodes and from below, forwarded tables from above.
+// accepts lists the tables that take what a peer sends under that name: sources from nodes and from below, forwarded tables from above.
 // Everything else is ignored: nodes teach back the sums that they were sent, and those must never be summed.
 func (s *section) accepts(d Direction, name string) []*table {
+	cfg := s.config()
 	if d == Up {
-		if s.isForwarded(name) {
-			return []*table{s.table(name, -1)}
+		if cfg.forwards(name) {
+			return []*table{s.table(name, Rule{}, forwarded)}
 		}
 		return nil
 	}
 	var list []*table
-	for i, r := range s.cfg.Rules {
-		if s.matches(r, name) {
-			list = append(list, s.table(strings.TrimSuffix(name, r.From)+r.To, i))
+	for _, r := range cfg.Rules {
+		if d.isSource() && cfg.matches(r, name) {
+			list = append(list, s.table(strings.TrimSuffix(name, r.From)+r.To, r, summed))
 		}
 	}
 	return list
 }
 
-func (s *section) matches(r Rule, name string) bool {
+// matches tells whether the rule sums tables of that name.
+func (c *Section) matches(r Rule, name string) bool {
 	if r.From != "" {
 		return strings.HasSuffix(name, r.From)
 	}
-	for _, other := range s.cfg.Rules {
-		if strings.HasSuffix(name, other.To) {
-			return false
-		}
-	}
-	return !s.isForwarded(name)
+	isSum := slices.ContainsFunc(c.Rules, func(o Rule) bool { return strings.HasSuffix(name, o.To) })
+	isLease := slices.ContainsFunc(c.Leases, func(l Lease) bool { return l.Table == name })
+	return !isSum && !isLease && !c.forwards(name)
 }
 
-func (s *section) isForwarded(name string) bool {
-	for _, suffix := range s.cfg.Forwards {
-		if strings.HasSuffix(name, suffix) {
-			return true
-		}
-	}
-	return false
+// forwards tells whether tables of that name come from above and go down as they are.
+func (c *Section) forwards(name string) bool {
+	return slices.ContainsFunc(c.Forwards, func(suffix string) bool { return strings.HasSuffix(name, suffix) })
 }
 
 // table finds or makes the table of that name. A new one is sent to everybody who gets it.
-func (s *section) table(name string, rule int) *table {
+func (s *section) table(name string, rule Rule, kind tableKind) *table {
 	s.mu.Lock()
-	t, ok := s.tables[name]
-	if !ok {
-		t = &table{Table: store.New(name), rule: rule, hold: s.cfg.Hold}
-		s.tables[name] = t
-		s.order = append(s.order, t)
+	defer s.mu.Unlock()
+	if t := s.tables[name]; t != nil {
+		return t
 	}
-	s.mu.Unlock()
-	if !ok {
-		s.log.Info("new table", "table", name, "forwarded", t.forwarded())
-		for _, l := range s.links {
-			l.offer(s, t)
-		}
+	return s.newTable(name, rule, kind)
+}
+
+// newTable makes a table. The caller holds s.mu.
+func (s *section) newTable(name string, rule Rule, kind tableKind) *table {
+	t := &table{Table: store.New(name), rule: rule, kind: kind, hold: s.cfg.Hold, pace: s.cfg.Pace}
+	s.tables[name] = t
+	s.order = append(slices.Clip(s.order), t)
+	for _, g := range s.groups {
+		g.mark(t)
+	}
+	s.log.Info("new table", "table", name, "forwarded", kind == forwarded)
+	for _, m := range s.members {
+		m.offer(t)
 	}
 	return t
 }
 
-// sends tells whether a peer gets the table: sums go to all, forwarded tables down.
-func (t *table) sends(d Direction) bool { return !t.forwarded() || d != Up }
-
-// takes tells whether the peer may contribute to the table.
-func (t *table) takes(d Direction) bool { return t.forwarded() == (d == Up) }
-
-// sourceName is how the peers that contribute to the table call it.
-func (s *section) sourceName(t *table) string {
-	if t.forwarded() {
-		return t.Name()
+// sends tells whether peers of that direction get the table.
+func (t *table) sends(d Direction) bool {
+	switch d {
+	case Node:
+		return !t.rule.UpOnly
+	case Up:
+		return t.kind == summed
 	}
-	r := s.cfg.Rules[t.rule]
-	return strings.TrimSuffix(t.Name(), r.To) + r.From
+	return d == Down
 }
 
-// ready gives the gate of a table's sums: closed during the silence after the start. What comes from above is as whole as it is there.
-func (s *section) ready(t *table) func() bool {
-	if t.forwarded() {
-		return func() bool { return true }
+// takes tells whether peers of that direction may contribute to the table.
+func (t *table) takes(d Direction) bool {
+	return t.kind == summed && d.isSource() || t.kind == forwarded && d == Up
+}
+
+// sourceName is how the peers that contribute to the table call it.
+func (t *table) sourceName() string {
+	return strings.TrimSuffix(t.Name(), t.rule.To) + t.rule.From
+}
+
+// offer lets the peer have a table of the section, if it gets it.
+func (m *member) offer(t *table) {
+	if t.sends(m.direction) {
+		m.link.withSession(func(sess *session.Session) { sess.Send(t.Table, m.ready(t), t.pace) })
 	}
+}
+
+// ready gives the gate of a table's sums to the peer: closed during the silence after the start, and to nodes while a replica writes to
+// them. What comes from above is as whole as it is there.
+func (m *member) ready(t *table) func() bool {
+	s := m.section
 	return func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.released
+		return (t.kind == forwarded || s.released.Load()) && (m.direction != Node || s.writing.Load())
 	}
 }
 
 func (s *section) list() []*table {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.order[:len(s.order):len(s.order)]
-}
-
-func (s *section) storeTables() []*store.Table {
-	var list []*store.Table
-	for _, t := range s.list() {
-		list = append(list, t.Table)
-	}
-	return list
-}
-
-// direction is the peer's place in this section.
-func (s *section) direction(l *link) Direction {
-	for _, m := range l.members {
-		if m.section == s {
-			return m.direction
-		}
-	}
-	return Node
+	return s.order
 }
 
 // learned tells whether every source that is connected has ended a lesson.
 func (s *section) learned() bool {
-	for _, l := range s.links {
-		if s.direction(l) != Up && l.connected() && !l.learned() {
+	for _, m := range s.currentMembers() {
+		if m.direction.isSource() && m.link.connected() && !m.link.learned() {
 			return false
 		}
 	}
 	return true
 }
 
-// review looks at the sources again after one of them changed: sums may be sent once each has taught or is known to be away, and who stands above is told whether
-// we are whole.
+// review looks at the peers again after something about one of them changed: sums may be sent once each source has taught or is known to be away, one member of each group
+// counts, one replica writes, and other aggregators are told whether we are whole.
 func (s *section) review() {
-	settled, whole := true, true
-	for _, l := range s.links {
-		d := s.direction(l)
-		if d == Up {
-			continue
-		}
-		settled = settled && l.settled(d)
-		whole = whole && l.connected() && l.learned()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.a.live.Load() && !s.closed {
+		s.look()
 	}
-	if settled {
+}
+
+// look is review under the lock.
+func (s *section) look() {
+	for _, g := range s.groups {
+		g.choose(s)
+	}
+	if !s.released.Load() && s.every((*member).settled) {
 		s.release("every source has taught or is away")
 	}
-	s.mu.Lock()
-	whole = whole && s.released
-	changed := whole != s.whole
+	whole := s.released.Load() && s.every((*member).isWhole)
+	was := s.whole
 	s.whole = whole
-	s.mu.Unlock()
-	if !changed {
+	s.share(was)
+	if whole == was {
 		return
 	}
-	s.log.Info("whole", "whole", whole)
-	for _, l := range s.links {
-		if s.direction(l) == Up {
-			l.withSession(func(sess *session.Session) { sess.Announce(whole) })
+	s.log.Info("whole", "whole", whole, "missing", s.missing())
+	for _, m := range s.members {
+		if m.direction != Node {
+			m.link.withSession(func(sess *session.Session) { sess.Announce(whole) })
 		}
 	}
 }
 
-// release ends the silence.
+// every tells whether all sources are as asked; of a group it is enough that one member is.
+func (s *section) every(is func(*member) bool) bool {
+	for _, m := range s.members {
+		if m.direction.isSource() && m.group == nil && !is(m) {
+			return false
+		}
+	}
+	for _, g := range s.groups {
+		if g.direction.isSource() && !slices.ContainsFunc(g.members, is) {
+			return false
+		}
+	}
+	return true
+}
+
+// settled tells whether nothing more is to be expected of the peer before sums are sent.
+func (m *member) settled() bool { return m.link.dynamic || m.link.settled(m.direction) }
+
+// isWhole tells whether the peer is connected and has taught. One that nobody configured is missed by nobody.
+func (m *member) isWhole() bool {
+	return m.link.connected() && m.link.learned() || m.link.dynamic && !m.link.connected()
+}
+
+// release ends the silence. The caller holds s.mu.
 func (s *section) release(why string) {
-	s.mu.Lock()
-	was := s.released
-	s.released = true
-	s.mu.Unlock()
-	if was {
+	if s.released.Swap(true) {
 		return
 	}
 	s.log.Info("sums are sent from now on", "because", why, "missing", s.missing())
-	for _, l := range s.links {
-		l.withSession((*session.Session).Wake)
-	}
-	s.review()
+	s.wake()
+	s.renewLeases()
 }
 
-// missing names the sources that are not connected or have not taught.
+// wake lets all sessions look for something to send, after a gate was opened.
+func (s *section) wake() {
+	for _, m := range s.members {
+		m.link.withSession((*session.Session).Wake)
+	}
+}
+
+// missing names the sources that are not connected or have not taught. The caller holds s.mu.
 func (s *section) missing() []string {
 	names := []string{}
-	for _, l := range s.links {
-		if s.direction(l) != Up && !(l.connected() && l.learned()) {
-			names = append(names, l.name)
+	for _, m := range s.members {
+		if m.direction.isSource() && !m.isWhole() {
+			names = append(names, m.link.name)
 		}
 	}
 	return names

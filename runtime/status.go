@@ -12,6 +12,7 @@ import (
 type Status struct {
 	Started  time.Time
 	Sections []SectionStatus
+	Reloads  ReloadStatus
 }
 
 // SectionStatus is one aggregations section.
@@ -21,6 +22,7 @@ type SectionStatus struct {
 	Rules    []Rule
 	Forwards []string
 	Released bool     // sums are sent; false during the silence after the start
+	Writing  bool     // nodes are written to; false while a replica does it
 	Whole    bool     // every configured source is connected and has taught
 	Missing  []string // the sources that keep it from being whole
 	Peers    []PeerStatus
@@ -32,6 +34,9 @@ type PeerStatus struct {
 	Name      string
 	Address   string // as configured
 	Direction Direction
+	Group     int  // 0: none
+	Counts    bool // of its group this member counts; true without a group
+	Dynamic   bool // not in the configuration
 	Connected bool
 	Inbound   bool         // the peer dialled
 	Remote    string       // address of the present session's other end
@@ -42,10 +47,27 @@ type PeerStatus struct {
 	Status    peers.Status // of the last dial
 	LastError string
 
-	UpdatesIn, UpdatesOut, Ignored uint64 // in this session
-	BytesIn, BytesOut              uint64
-	HeartbeatsIn, HeartbeatsOut    uint64
-	Sends                          []session.TableStatus
+	Traffic // since the start
+	Sends   []session.TableStatus
+}
+
+// Traffic counts what went over sessions.
+type Traffic struct {
+	UpdatesIn, UpdatesOut       uint64
+	Ignored                     uint64 // updates of tables that nobody takes
+	BytesIn, BytesOut           uint64
+	HeartbeatsIn, HeartbeatsOut uint64
+}
+
+// add adds what went over a session.
+func (t *Traffic) add(n *session.Stats) {
+	t.UpdatesIn += n.UpdatesIn.Load()
+	t.UpdatesOut += n.UpdatesOut.Load()
+	t.Ignored += n.Ignored.Load()
+	t.BytesIn += n.BytesIn.Load()
+	t.BytesOut += n.BytesOut.Load()
+	t.HeartbeatsIn += n.HeartbeatsIn.Load()
+	t.HeartbeatsOut += n.HeartbeatsOut.Load()
 }
 
 // TableStatus is one table of a section.
@@ -57,8 +79,8 @@ type TableStatus struct {
 
 // Status tells what the aggregator is doing.
 func (a *Aggregator) Status() Status {
-	st := Status{Started: a.started}
-	for _, s := range a.sections {
+	st := Status{Started: a.started, Reloads: a.Reloads()}
+	for _, s := range a.currentSections() {
 		st.Sections = append(st.Sections, s.status())
 	}
 	return st
@@ -66,41 +88,35 @@ func (a *Aggregator) Status() Status {
 
 func (s *section) status() SectionStatus {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	st := SectionStatus{
-		Name: s.cfg.Name, Local: s.cfg.Local, Rules: s.cfg.Rules, Forwards: s.cfg.Forwards, Released: s.released, Whole: s.whole,
+		Name: s.name, Local: s.cfg.Local, Rules: s.cfg.Rules, Forwards: s.cfg.Forwards,
+		Released: s.released.Load(), Writing: s.writing.Load(), Whole: s.whole, Missing: s.missing(),
 	}
-	s.mu.Unlock()
-	st.Missing = s.missing()
-	for _, l := range s.links {
-		st.Peers = append(st.Peers, l.peerStatus(s.direction(l)))
+	for _, m := range s.members {
+		st.Peers = append(st.Peers, m.status())
 	}
-	for _, t := range s.list() {
-		st.Tables = append(st.Tables, TableStatus{Table: t.Table, Forwarded: t.forwarded(), Source: s.sourceName(t)})
+	for _, t := range s.order {
+		st.Tables = append(st.Tables, TableStatus{Table: t.Table, Forwarded: t.kind == forwarded, Source: t.sourceName()})
 	}
 	return st
 }
 
-func (l *link) peerStatus(d Direction) PeerStatus {
+func (m *member) status() PeerStatus {
+	l := m.link
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	st := PeerStatus{
-		Name: l.name, Address: l.address, Direction: d, Connected: l.sess != nil, Inbound: l.inbound, Remote: l.remote, PID: l.pid,
-		Since: l.since, Sessions: l.sessions, Lesson: l.lesson.String(), Status: l.status,
+		Name: l.name, Address: l.address, Direction: m.direction, Group: groupNumber(m), Counts: m.group == nil || m.group.chosen == m,
+		Dynamic: l.dynamic, Connected: l.sess != nil, Inbound: l.inbound, Remote: l.remote, PID: l.pid,
+		Since: l.since, Sessions: l.sessions, Lesson: l.lesson.String(), Status: l.status, Traffic: l.past,
 	}
 	if l.lastErr != nil {
 		st.LastError = l.lastErr.Error()
 	}
-	sess := l.sess
-	l.mu.Unlock()
-	if sess == nil {
-		return st
+	if l.sess != nil {
+		st.Traffic.add(l.sess.Stats())
+		st.Sends = l.sess.Tables()
 	}
-	n := sess.Stats()
-	st.UpdatesIn, st.UpdatesOut, st.Ignored = n.UpdatesIn.Load(), n.UpdatesOut.Load(), n.Ignored.Load()
-	st.BytesIn, st.BytesOut = n.BytesIn.Load(), n.BytesOut.Load()
-	st.HeartbeatsIn, st.HeartbeatsOut = n.HeartbeatsIn.Load(), n.HeartbeatsOut.Load()
-	st.Sends = sess.Tables()
 	return st
 }
-
-// Now is the aggregator's clock, in the store's milliseconds.
-func (a *Aggregator) Now() uint32 { return a.now() }

@@ -161,8 +161,9 @@ func (s *Session) control(t peers.Type) {
 	s.Wake()
 }
 
-// Send lets the peer have a table: all of it, and then what changes, while ready says so. When ready changes its answer to yes the owner calls Wake.
-func (s *Session) Send(t *store.Table, ready func() bool) {
+// Send lets the peer have a table: all of it, and then what changes, while ready says so. When ready changes its answer to yes the owner calls Wake. A key is sent
+// again after pace at the soonest, but for lessons.
+func (s *Session) Send(t *store.Table, ready func() bool, pace time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, out := range s.outputs {
@@ -171,7 +172,7 @@ func (s *Session) Send(t *store.Table, ready func() bool) {
 		}
 	}
 	s.outputs = append(s.outputs, &output{
-		cursor: t.Subscribe(s.Wake), ready: ready, def: peers.TableDefinition{ID: s.nextTableID(), Name: t.Name()},
+		cursor: t.Subscribe(s.Wake), ready: ready, pace: pace, def: peers.TableDefinition{ID: s.nextTableID(), Name: t.Name()},
 	})
 }
 

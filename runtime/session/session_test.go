@@ -229,7 +229,7 @@ func TestTeach(t *testing.T) {
 		k.define("/t", gpcTable)
 		k.update(1, "\x0a\x00\x00\x01", 5)
 		ready := false
-		k.Send(k.o.table, func() bool { return ready })
+		k.Send(k.o.table, func() bool { return ready }, 0)
 		whole := false
 		k.o.asked = func() { k.Teach(nil, func() bool { return whole }, func(bool) {}) }
 		k.expect("before", "heartbeat")
@@ -255,7 +255,7 @@ func TestAnnounceAfterEverything(t *testing.T) {
 			k.update(uint32(i)+1, string([]byte{10, 0, 0, i}), 1)
 		}
 		k.heardSince()
-		k.Send(k.o.table, func() bool { return true })
+		k.Send(k.o.table, func() bool { return true }, 0)
 		k.Announce(true)
 		if got := k.heardSince(); !strings.HasSuffix(got, "resync finished, ack") || strings.Count(got, "update") != 3 {
 			t.Errorf("the announcement came before everything was sent: %q", got)
@@ -292,7 +292,7 @@ func TestRedefinedTable(t *testing.T) {
 		k := start(t, false)
 		k.define("/t", gpcTable)
 		k.update(1, "\x0a\x00\x00\x01", 5)
-		k.Send(k.o.table, func() bool { return true })
+		k.Send(k.o.table, func() bool { return true }, 0)
 		k.heardSince()
 		wider := gpcTable
 		wider.Columns = append([]sticktable.Column{}, gpcTable.Columns...)
@@ -308,7 +308,7 @@ func TestDrain(t *testing.T) {
 		k := start(t, false)
 		k.define("/t", gpcTable)
 		k.update(1, "\x0a\x00\x00\x01", 5)
-		k.Send(k.o.table, func() bool { return true })
+		k.Send(k.o.table, func() bool { return true }, 0)
 		k.Drain()
 		<-k.done
 		if !errors.Is(k.err, ErrDrained) {

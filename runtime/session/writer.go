@@ -19,6 +19,8 @@ const maxUpdate = 4 << 10
 type output struct {
 	cursor  *store.Cursor
 	ready   func() bool
+	pace    time.Duration
+	next    time.Time             // not sent before: pace
 	def     peers.TableDefinition // its ID and Name are fixed, the rest follows version
 	version uint64
 	layout  *peers.Layout
@@ -107,14 +109,20 @@ func (s *Session) drained() bool {
 	return s.draining && len(s.controls) == 0 && s.lesson == nil
 }
 
-// due is when the writer has something to do without being woken: the next heartbeat, or acknowledgements that have waited long enough.
+// due is when the writer has something to do without being woken: the next heartbeat, acknowledgements or sums that have waited long enough.
 func (w *writer) due() time.Time {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	if ack := w.s.ackSince.Add(ackDelay); len(w.s.acks) > 0 && ack.Before(w.nextBeat) {
-		return ack
+	due := w.nextBeat
+	if ack := w.s.ackSince.Add(ackDelay); len(w.s.acks) > 0 && ack.Before(due) {
+		due = ack
 	}
-	return w.nextBeat
+	for _, out := range w.s.outputs {
+		if out.pace > 0 && out.cursor.Pending() && out.next.Before(due) {
+			due = out.next
+		}
+	}
+	return due
 }
 
 // encode fills the buffer, and tells whether there is more.
@@ -253,6 +261,12 @@ func (s *Session) sendable() []*output {
 
 // output appends one table's sums.
 func (w *writer) output(out *output) bool {
+	if out.pace > 0 {
+		if time.Now().Before(out.next) && !w.teaching() {
+			return true
+		}
+		defer func() { out.next = time.Now().Add(out.pace) }()
+	}
 	for out.cursor.Pending() {
 		if out.layout == nil && !w.refresh(out) {
 			return true
@@ -276,6 +290,13 @@ func (w *writer) output(out *output) bool {
 		}
 	}
 	return true
+}
+
+// teaching tells whether a lesson is under way.
+func (w *writer) teaching() bool {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	return w.s.lesson != nil
 }
 
 // refresh takes over the table's definition; it tells whether the table has one.

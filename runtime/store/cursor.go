@@ -161,10 +161,14 @@ func (s *shard) collectWalk(at *place, now uint32, emit Emit) bool {
 	return true
 }
 
-// emit hands out a row's sum, and remembers until when its receivers will keep it. A row without contributions goes out as zeros with 1 ms to live.
+// emit hands out a row's sum, and remembers until when its receivers will keep it. A row without contributions that count goes out as zeros with 1 ms to live, if it ever went out.
 func (s *shard) emit(row []uint32, now uint32, emit Emit) bool {
 	life := s.life(row, now)
-	if count(row) == 0 {
+	empty := s.counting(row) == 0
+	if empty {
+		if row[meta]&sentOnce == 0 {
+			return true
+		}
 		life = 1
 	}
 	wire := life
@@ -178,10 +182,9 @@ func (s *shard) emit(row []uint32, now uint32, emit Emit) bool {
 	if !emit(max(id, 1), wire, s.key(row), s.sum(row, now)) {
 		return false
 	}
-	if count(row) == 0 {
-		return true
+	if !empty {
+		s.sent(row, life, now)
 	}
-	s.sent(row, life, now)
 	return true
 }
 

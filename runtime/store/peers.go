@@ -12,30 +12,79 @@ func (t *Table) knownPeer(name string) (uint16, *peer) {
 	return 0, nil
 }
 
-func (s *shard) isConnected(number uint16) bool {
-	return int(number) < len(s.connected) && s.connected[number]
+// peerState is what a shard knows of a peer, by the peer's number. All shards know the same, each under its own lock.
+type peerState struct {
+	connected bool
+	standby   bool // another member of its group counts instead
+}
+
+func (s *shard) peer(number uint16) *peerState {
+	for len(s.peers) <= int(number) {
+		s.peers = append(s.peers, peerState{})
+	}
+	return &s.peers[number]
+}
+
+// counts tells whether a contribution is part of sums.
+func (s *shard) counts(c []uint32) bool { return !s.peer(uint16(c[who])).standby }
+
+// counting is the number of the row's contributions that are part of its sum.
+func (s *shard) counting(row []uint32) int {
+	n := 0
+	for i := range count(row) {
+		if s.counts(s.contribution(row, i)) {
+			n++
+		}
+	}
+	return n
 }
 
 // setConnected changes whether the peer is connected. Where that changes sums, they are sent.
 func (s *shard) setConnected(number uint16, connected bool) {
 	s.mu.Lock()
 	defer s.unlock()
-	for len(s.connected) <= int(number) {
-		s.connected = append(s.connected, false)
+	p := s.peer(number)
+	if p.connected != connected {
+		p.connected = connected
+		if s.lay.connCur {
+			s.touchAll(number)
+		}
 	}
-	if s.connected[number] == connected {
-		return
-	}
-	s.connected[number] = connected
-	if !s.lay.connCur {
-		return
-	}
+}
+
+// touchAll notes that every row that the peer contributes to changed.
+func (s *shard) touchAll(number uint16) {
 	s.eachRow(0, func(r ref, row []uint32) bool {
 		if findContribution(s, row, number) >= 0 {
 			s.changed = s.log.touch(row, r, s.rows) || s.changed
 		}
 		return true
 	})
+}
+
+// SetStandbys takes peers' contributions out of the sums, or in again: of a group of peers that send the same, one counts. What the others send is kept. No receiver sees a
+// sum with both, or with none.
+func (t *Table) SetStandbys(standby map[string]bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	numbers := map[uint16]bool{}
+	for name, is := range standby {
+		numbers[uint16(t.peer(name))] = is
+	}
+	for i := range t.shards {
+		t.shards[i].setStandbys(numbers)
+	}
+}
+
+func (s *shard) setStandbys(standby map[uint16]bool) {
+	s.mu.Lock()
+	defer s.unlock()
+	for number, is := range standby {
+		if p := s.peer(number); p.standby != is {
+			p.standby = is
+			s.touchAll(number)
+		}
+	}
 }
 
 // LastDefinition is the definition that the peer sent last; its Key is invalid if it sent none.

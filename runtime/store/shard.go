@@ -77,8 +77,8 @@ type shard struct {
 	rows    int // live
 	values  []uint64
 
-	connected []bool // by the peer's number
-	changed   bool   // receivers have news from this turn with the lock
+	peers   []peerState // by the peer's number
+	changed bool        // receivers have news from this turn with the lock
 }
 
 // reset empties the shard and lays its rows out anew.

@@ -32,13 +32,16 @@ func (s *shard) sumScalar(f *field, row []uint32) uint64 {
 	var total uint64
 	for i := range count(row) {
 		c := s.contribution(row, i)
+		if !s.counts(c) {
+			continue
+		}
 		v := uint64(c[contribHead+f.word])
 		switch {
 		case f.kind == sticktable.ULongLong:
 			total = addSaturated(total, v|uint64(c[contribHead+f.word+1])<<32)
 		case f.arith == sticktable.Greatest:
 			total = max(total, v)
-		case f.arith != sticktable.SumConnected || s.isConnected(uint16(c[who])):
+		case f.arith != sticktable.SumConnected || s.peer(uint16(c[who])).connected:
 			total = min(total+v, math.MaxUint32)
 		}
 	}
@@ -48,12 +51,16 @@ func (s *shard) sumScalar(f *field, row []uint32) uint64 {
 func (s *shard) rateOf(f *field, row []uint32, now uint32) rateSum {
 	sum := rateSum{period: f.period}
 	for i := range count(row) {
-		w := s.contribution(row, i)[contribHead+f.word:]
-		sum.see(rotated(w[0], w[1], w[2], f.period, now))
+		if c := s.contribution(row, i); s.counts(c) {
+			w := c[contribHead+f.word:]
+			sum.see(rotated(w[0], w[1], w[2], f.period, now))
+		}
 	}
 	for i := range count(row) {
-		w := s.contribution(row, i)[contribHead+f.word:]
-		sum.add(rotated(w[0], w[1], w[2], f.period, now))
+		if c := s.contribution(row, i); s.counts(c) {
+			w := c[contribHead+f.word:]
+			sum.add(rotated(w[0], w[1], w[2], f.period, now))
+		}
 	}
 	return sum
 }

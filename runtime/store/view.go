@@ -19,6 +19,7 @@ type Entry struct {
 type Contribution struct {
 	Peer      string
 	Connected bool
+	Standby   bool     // not part of the sum: another member of the peer's group counts
 	Stale     bool     // not updated in the peer's present session
 	Life      uint32   // as in Entry
 	Values    []uint64 // in slots of the table's definition
@@ -68,7 +69,7 @@ func (s *shard) entries(from uint64, now uint32) (list []Entry, at uint64, all b
 		if len(list) == rangeBatch {
 			return false
 		}
-		if count(row) > 0 {
+		if s.counting(row) > 0 {
 			list = append(list, s.entry(row, now))
 		}
 		return true
@@ -88,7 +89,7 @@ func (t *Table) contributions(s *shard, row []uint32, now uint32) []Contribution
 		number := uint16(c[who])
 		p := t.peers[number]
 		list[i] = Contribution{
-			Peer: p.name, Connected: s.isConnected(number), Stale: uint8(c[who]>>generationShift) != p.generation,
+			Peer: p.name, Connected: s.peer(number).connected, Standby: !s.counts(c), Stale: uint8(c[who]>>generationShift) != p.generation,
 			Life: Forever, Values: make([]uint64, s.lay.slots),
 		}
 		if c[who]&noDeadline == 0 {

@@ -1,0 +1,242 @@
+package runtime
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"stktc/runtime/peers"
+	"stktc/runtime/session"
+	"stktc/runtime/store"
+)
+
+// conversation is what a link does with one session. It is the session's owner.
+type conversation struct {
+	l       *link
+	sess    *session.Session
+	log     *slog.Logger
+	members []*member // the peer's places when the session began; a reload that changes them ends the session
+
+	mu        sync.Mutex
+	begun     map[*table]bool // tables that count this session
+	asked     bool            // we have asked for a lesson in this session
+	waiting   bool            // and it has not ended
+	ask       *time.Timer
+	keepStale bool // what the peer was not given back in time must not be dropped for that
+	spoke     bool // the peer has said something about itself
+	ended     bool
+}
+
+const (
+	requestWait = time.Second     // how long a returning node may take to ask for what it lost, before we ask it
+	askAgain    = 6 * time.Second // after a partial lesson: HAProxy takes itself for complete 5 s after its start
+)
+
+// begin opens the session in all tables, tells an aggregator what we are, and asks the peer for what it has, now or when it had back what it lost.
+func (c *conversation) begin() {
+	held, asks := false, false
+	for _, m := range c.members {
+		for _, t := range m.section.list() {
+			if t.takes(m.direction) {
+				c.enter(t)
+				held = held || m.givesBack(t)
+			}
+			m.offer(t)
+		}
+		asks = asks || m.direction != Replica
+		if m.direction == Replica {
+			c.sess.Announce(m.section.isWhole())
+		}
+	}
+	switch {
+	case held:
+		c.askIn(requestWait)
+	case asks:
+		c.askNow()
+	}
+}
+
+// givesBack tells whether the peer may get back what it contributed to the table before.
+func (m *member) givesBack(t *table) bool {
+	return m.direction == Node && t.takes(Node) && !m.section.config().NoGiveBack && t.LastDefinition(m.link.name).Key.IsValid()
+}
+
+// enter notes once that this session contributes to the table.
+func (c *conversation) enter(t *table) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.begun[t] && !c.ended {
+		c.begun[t] = true
+		c.l.unhold(t)
+		t.Begin(c.l.name)
+	}
+}
+
+func (c *conversation) askNow() {
+	c.mu.Lock()
+	c.asked, c.waiting = true, true
+	c.mu.Unlock()
+	c.sess.Ask()
+}
+
+func (c *conversation) askIn(wait time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ask != nil {
+		c.ask.Stop()
+	}
+	if !c.ended {
+		c.ask = time.AfterFunc(wait, c.askNow)
+	}
+}
+
+func (c *conversation) end() {
+	c.mu.Lock()
+	c.ended = true
+	if c.ask != nil {
+		c.ask.Stop()
+	}
+	begun := c.begun
+	c.mu.Unlock()
+	for t := range begun {
+		t.End(c.l.name)
+		c.l.hold(t)
+	}
+}
+
+// review lets the peer's sections look again.
+func (c *conversation) review() {
+	for _, m := range c.members {
+		m.section.review()
+	}
+}
+
+// Define implements session.Owner.
+func (c *conversation) Define(def *peers.TableDefinition) []*store.Source {
+	var sources []*store.Source
+	for _, m := range c.members {
+		for _, t := range m.section.accepts(m.direction, def.Name) {
+			c.enter(t)
+			src, err := t.Source(c.l.name, def.Definition)
+			if err != nil {
+				c.log.Warn("table refused", "table", def.Name, "err", err)
+				continue
+			}
+			for _, bad := range t.Mismatches() {
+				c.log.Warn("data type left out of the sum: sources disagree", "table", t.Name(),
+					bad.Peers[0], bad.Has[0].String(), bad.Peers[1], bad.Has[1].String())
+			}
+			sources = append(sources, src)
+		}
+	}
+	return sources
+}
+
+// ResyncRequested implements session.Owner.
+func (c *conversation) ResyncRequested() { c.sess.Teach(c.own(), c.learned, c.taught) }
+
+// taught is called at the end of a lesson of ours. "Finished" was said for having learned; an aggregator that must know of sources that are missing is told at once.
+func (c *conversation) taught(givenBack bool) {
+	if !givenBack {
+		c.log.Warn("the lesson was too short to give everything back")
+		c.mu.Lock()
+		c.keepStale = true
+		c.mu.Unlock()
+	}
+	for _, m := range c.members {
+		if m.direction != Node && c.learned() && !m.section.isWhole() {
+			c.sess.Announce(false)
+		}
+	}
+}
+
+func (s *section) isWhole() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.whole
+}
+
+// own lists what the peer gets back, each of its tables once.
+func (c *conversation) own() []session.Own {
+	var list []session.Own
+	for _, m := range c.members {
+		for _, t := range m.section.list() {
+			name := t.sourceName()
+			known := slices.ContainsFunc(list, func(o session.Own) bool { return o.Name == name })
+			if !known && m.givesBack(t) {
+				list = append(list, session.Own{Table: t.Table, Peer: c.l.name, Name: name})
+			}
+		}
+	}
+	return list
+}
+
+// learned tells whether all sections of the peer have learned and may speak.
+func (c *conversation) learned() bool {
+	for _, m := range c.members {
+		if !m.section.released.Load() || !m.section.learned() {
+			return false
+		}
+	}
+	return true
+}
+
+// Confirmed implements session.Owner: a returning node has back what it lost, so now it can teach what it counted meanwhile.
+func (c *conversation) Confirmed() {
+	c.mu.Lock()
+	asked := c.asked
+	c.mu.Unlock()
+	if !asked {
+		c.askIn(0)
+	}
+}
+
+// LessonEnded implements session.Owner: the peer has taught what we asked for, or says unasked what it is.
+func (c *conversation) LessonEnded(finished bool) {
+	c.mu.Lock()
+	answer, first := c.waiting, !c.spoke
+	c.waiting, c.spoke = false, true
+	c.mu.Unlock()
+	if finished {
+		c.dropStale()
+	} else if answer {
+		c.askIn(askAgain)
+	}
+	c.l.note(c, finished, first)
+	c.review()
+}
+
+// dropStale drops what the peer no longer has: it has taught everything in this session.
+func (c *conversation) dropStale() {
+	c.mu.Lock()
+	keep := c.keepStale
+	begun := make([]*table, 0, len(c.begun))
+	for t := range c.begun {
+		begun = append(begun, t)
+	}
+	c.mu.Unlock()
+	if keep {
+		return
+	}
+	for _, t := range begun {
+		if n := t.DropStale(c.l.name, c.l.a.now()); n > 0 {
+			c.log.Info("contributions dropped: the peer no longer has them", "table", t.Name(), "entries", n)
+		}
+	}
+}
+
+// note keeps the peer's word about itself.
+func (l *link) note(c *conversation, finished, first bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.owner != c {
+		return
+	}
+	l.whole = finished
+	l.atOnce = finished && (l.atOnce || first)
+	l.lesson = max(l.lesson, taughtPartial)
+	if finished {
+		l.lesson = taughtFinished
+	}
+}

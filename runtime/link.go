@@ -143,20 +143,20 @@ func (l *link) adopt(conn net.Conn, unread []byte, inbound bool, pid int) {
 	l.refused, l.status, l.lastErr = false, peers.StatusSuccess, nil
 	l.since = time.Now()
 	l.sessions++
-	done := l.done
+	done, remote := l.done, l.remote
 	l.a.running.Go(func() {
 		defer close(done)
 		if before != nil {
 			before.Stop(session.ErrReplaced)
 			<-beforeDone
 		}
+		l.log.Info("peer connected", "address", remote, "inbound", inbound)
 		l.converse(c)
 	})
 }
 
 // converse runs a session from its beginning to its end.
 func (l *link) converse(c *conversation) {
-	l.log.Info("peer connected", "address", l.remote, "inbound", l.inbound)
 	c.begin()
 	err := c.sess.Run(l.a.sessions)
 	c.end()

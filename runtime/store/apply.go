@@ -71,7 +71,7 @@ func (src *Source) Apply(b *Batch, now uint32) {
 		}
 		s := &t.shards[i]
 		s.mu.Lock()
-		moves := t.peers[src.peer].moves
+		moves := src.from.moves
 		for at := b.heads[i]; at != 0; at = b.chain[at-1] {
 			u := int(at - 1)
 			s.apply(src, moves, b.hashes[u], b.key(u), b.lives[u], b.values[u*width:(u+1)*width], now)
@@ -90,7 +90,7 @@ func (s *shard) apply(src *Source, moves []move, hash uint64, key []byte, life u
 		r = s.create(hash, key)
 	}
 	row := s.row(r)
-	i := findContribution(s, row, src.peer)
+	i := findContribution(s, row, src.number)
 	if i < 0 {
 		if r = s.makeRoom(r); r == noRef {
 			return
@@ -100,7 +100,7 @@ func (s *shard) apply(src *Source, moves []move, hash uint64, key []byte, life u
 		row[meta]++
 	}
 	c := s.contribution(row, i)
-	c[who] = uint32(src.peer) | uint32(src.gen)<<generationShift
+	c[who] = uint32(src.number) | uint32(src.gen)<<generationShift
 	if life == Forever {
 		c[who] |= noDeadline
 	}

@@ -89,9 +89,10 @@ func (t *Table) shardOf(hash uint64) *shard { return &t.shards[hash>>58] }
 
 // Source is one peer's way into the table, for one session and one definition. It is used by one goroutine.
 type Source struct {
-	t    *Table
-	peer uint16
-	gen  uint8
+	t      *Table
+	from   *peer
+	number uint16
+	gen    uint8
 }
 
 // Begin notes that a session with the peer began: what it contributes from now on can be told from what it left behind.
@@ -129,7 +130,7 @@ func (t *Table) Source(name string, def sticktable.Definition) (*Source, error) 
 		p.def, p.defined = def, true
 		t.redefine()
 	}
-	return &Source{t: t, peer: uint16(number), gen: p.generation}, nil
+	return &Source{t: t, from: p, number: uint16(number), gen: p.generation}, nil
 }
 
 // peer finds or makes the peer's number.

@@ -1,0 +1,299 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"stktc/runtime/peers"
+)
+
+// load is one run.
+type load struct {
+	Config
+	source, sum peers.TableDefinition
+	shape       *shape
+	keys        keys
+	firstProbe  uint32 // index; probes have the keys from there on
+	probeCell   *cell  // nil: nothing tells which update a sum holds
+	nodes       []*node
+	quota       uint64 // updates of each node in the load
+	start       time.Time
+
+	at         atomic.Int32 // stage
+	began      time.Time    // of the stage; written before the stage begins
+	ends       time.Time    // of a load that counts time
+	unfinished atomic.Int32 // nodes that still push in the stage
+	late       atomic.Uint64
+
+	base  measurement // at the beginning of the stage
+	shown time.Time   // when progress was last told
+
+	mu    sync.Mutex
+	notes []string
+}
+
+// bootTick is the clock's value at the start. Like HAProxy's since 3.0 it wraps 20 s later.
+const bootTick = ^uint32(0) - 20_000 + 1
+
+// stamp is a moment: milliseconds that wrap, for rates, and nanoseconds since the start.
+type stamp struct {
+	tick uint32
+	ns   int64
+}
+
+func (l *load) clock() stamp {
+	ns := int64(time.Since(l.start))
+	return stamp{bootTick + uint32(ns/int64(time.Millisecond)), ns}
+}
+
+func newLoad(c Config) *load {
+	l := &load{Config: c, start: time.Now(), firstProbe: uint32(c.Keys)}
+	l.source = peers.TableDefinition{ID: sourceID, Name: c.Table + c.From, Definition: c.Definition}
+	l.sum = peers.TableDefinition{ID: sumID, Name: c.Table + c.To, Definition: c.Definition}
+	l.source.SortColumns()
+	l.shape = newShape(&l.source)
+	l.keys = newKeys(&c.Definition, c.Keys+len(c.Nodes)*probesPerNode)
+	if i := l.shape.probe(); i >= 0 && c.To != "" {
+		l.probeCell = &l.shape.cells[i]
+	}
+	l.quota = uint64(c.Updates+len(c.Nodes)-1) / uint64(len(c.Nodes))
+	for i := range c.Nodes {
+		l.nodes = append(l.nodes, newNode(l, i))
+	}
+	return l
+}
+
+func (l *load) stage() stage { return stage(l.at.Load()) }
+
+func (l *load) isLoading() bool { return l.stage() == loading }
+
+// isCounting tells whether contributions only grow.
+func (l *load) isCounting() bool { return l.stage() >= filling }
+
+// maxNotes bounds what is told of lost sessions.
+const maxNotes = 20
+
+// note keeps a sentence for the report.
+func (l *load) note(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := fmt.Sprintf("%.1f s: %s", time.Since(l.start).Seconds(), fmt.Sprintf(format, args...))
+	if len(l.notes) < maxNotes {
+		l.notes = append(l.notes, text)
+	}
+}
+
+// Run plays the load and compares all sums. The error says that the load could not be played: the target cannot be reached, refuses a name, or its process ended.
+// Sums that are wrong are in the report.
+func Run(ctx context.Context, c Config) (*Report, error) {
+	c.setDefaults()
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	l := newLoad(c)
+	listeners, err := l.listen()
+	if err != nil {
+		return nil, err
+	}
+	nodesContext, cancel := context.WithCancelCause(ctx)
+	var running sync.WaitGroup
+	for i, n := range l.nodes {
+		if listeners != nil {
+			running.Go(func() { n.serve(listeners[i]) })
+		}
+		running.Go(func() {
+			if err := n.run(nodesContext); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	report, err := l.play(nodesContext)
+	cancel(nil)
+	for _, listener := range listeners {
+		listener.Close()
+	}
+	running.Wait()
+	return report, err
+}
+
+func (l *load) listen() ([]net.Listener, error) {
+	var all []net.Listener
+	for _, address := range l.Listen {
+		listener, err := net.Listen(network(address), address)
+		if err != nil {
+			for _, open := range all {
+				open.Close()
+			}
+			return nil, err
+		}
+		all = append(all, listener)
+	}
+	return all, nil
+}
+
+// play goes through the stages.
+func (l *load) play(ctx context.Context) (*Report, error) {
+	if err := l.connect(ctx); err != nil {
+		return nil, err
+	}
+	r := l.newReport()
+	for _, at := range []stage{filling, loading} {
+		if at == filling && l.NoFill {
+			continue
+		}
+		played, err := l.playStage(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		r.Stages = append(r.Stages, *played)
+	}
+	err := l.verify(ctx, r)
+	return r, err
+}
+
+// connect waits until every node has a session and has been taught.
+func (l *load) connect(ctx context.Context) error {
+	limit := time.Now().Add(l.Connect)
+	for {
+		missing := l.missing()
+		switch {
+		case missing == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case time.Now().After(limit):
+			return fmt.Errorf("no session with `%s` within %v for node `%s`: %w", l.TargetName, l.Connect, missing.name, missing.reason())
+		}
+		pause(ctx, 2*time.Millisecond)
+	}
+}
+
+func (l *load) missing() *node {
+	for _, n := range l.nodes {
+		if !n.isUp.Load() {
+			return n
+		}
+	}
+	return nil
+}
+
+// reason tells why the node has no session.
+func (n *node) reason() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.conn != nil:
+		return errors.New("the target does not answer the resync request")
+	case n.lastError != nil:
+		return n.lastError
+	}
+	return errors.New("nobody called")
+}
+
+// pollEvery is how finely the end of a stage is timed.
+const pollEvery = time.Millisecond
+
+// playStage lets the nodes push, and waits until the target has answered all of it.
+func (l *load) playStage(ctx context.Context, at stage) (*Stage, error) {
+	before, err := l.measure()
+	if err != nil {
+		return nil, err
+	}
+	l.base = before
+	l.unfinished.Store(int32(len(l.nodes)))
+	l.began = time.Now()
+	l.ends = l.began.Add(l.Duration)
+	l.enter(at)
+	for l.unfinished.Load() > 0 {
+		if err := l.poll(ctx, at); err != nil {
+			return nil, err
+		}
+	}
+	sent := time.Since(l.began)
+	l.enter(settling)
+	isSettled, err := l.settle(ctx)
+	if err != nil {
+		return nil, err
+	}
+	after, err := l.measure()
+	if err != nil {
+		return nil, err
+	}
+	return l.newStage(at, before, after, sent, isSettled), nil
+}
+
+func (l *load) enter(at stage) {
+	l.at.Store(int32(at))
+	for _, n := range l.nodes {
+		n.signal()
+	}
+}
+
+// poll waits a little, shows the progress, and notices the end of the target or of the run.
+func (l *load) poll(ctx context.Context, at stage) error {
+	pause(ctx, pollEvery)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return l.progress(at)
+}
+
+// settle waits until every node was sent all sums, or, where none are expected, until the target has acknowledged all updates.
+func (l *load) settle(ctx context.Context) (bool, error) {
+	want := l.expectedTotals()
+	limit := time.Now().Add(l.Settle)
+	for !l.isSettled(want) {
+		if time.Now().After(limit) {
+			return false, nil
+		}
+		if err := l.poll(ctx, settling); err != nil {
+			return false, err
+		}
+		if want == nil && l.To != "" {
+			pause(ctx, lookPause)
+		}
+	}
+	return true, nil
+}
+
+// lookPause is between two comparisons of all sums, where no counter tells whether they are complete.
+const lookPause = 100 * time.Millisecond
+
+func (l *load) isSettled(want []uint64) bool {
+	for _, n := range l.nodes {
+		if l.To == "" && n.out.acked.Load() != n.out.last.Load() || l.To != "" && !n.in.has(l.shape, want) {
+			return false
+		}
+	}
+	return want != nil || l.To == "" || l.look().Wrong == 0
+}
+
+// has tells whether the counters of what the node was sent add up.
+func (in *input) has(s *shape, want []uint64) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for i := range want {
+		if s.cells[i].isCounter() && in.totals[i] != want[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// targetUsage is what the target's process has used; an error when it has ended.
+func (l *load) targetUsage() (usage, error) {
+	if l.PID == 0 {
+		return usage{}, nil
+	}
+	u, err := usageOf(l.PID)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrProcessDone) {
+		return u, fmt.Errorf("the target's process %d has ended", l.PID)
+	}
+	return u, err
+}

@@ -1,0 +1,295 @@
+package load
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"stktc/runtime/peers"
+)
+
+// node is one HAProxy that is played. It outlives its sessions.
+type node struct {
+	l      *load
+	name   string
+	number int
+	pid    int
+	isDeaf bool
+	isSlow bool
+
+	out output
+	in  input
+
+	arrived   chan arrival // connections that the target opened, past the hello
+	wake      chan struct{}
+	isUp      atomic.Bool // its session has ended a first lesson
+	sessions  atomic.Int64
+	losses    atomic.Int64
+	mu        sync.Mutex
+	conn      net.Conn // of the present session
+	lastError error
+}
+
+// output is what the node counted. Rows are written by the node's writer alone, and by nobody once the load is over.
+type output struct {
+	rows    []uint32
+	id      uint32 // last update id given out
+	acked   atomic.Uint32
+	last    atomic.Uint32 // id, for others to read
+	sent    atomic.Uint64 // updates of the fill and the load
+	taught  atomic.Uint64 // updates of lessons and repetitions
+	bytes   atomic.Uint64
+	stage   stage  // that inStage belongs to
+	inStage uint64 // updates sent in the stage
+	isDone  bool   // with the stage
+	dropped int    // reconnects so far
+	fill    picker
+	next    picker
+	batch   [batchSize]uint32
+	touched uint32 // keeps the touching of rows from being optimised away
+	key     []byte
+	values  []uint64
+	probes  []probe
+	turn    int   // of probes
+	timed   int64 // when the next probe is due, ns of the load's clock
+}
+
+// input is what the node was sent. Guarded by mu.
+type input struct {
+	mu       sync.Mutex
+	rows     []uint32
+	totals   []uint64 // by cell: the sum over all keys of what the rows show
+	wentBack uint64   // counters that shrank
+	badLife  uint64   // updates that live longer than their table's entries
+	foreign  uint64   // keys that were never pushed
+	latency  *hdrhistogram.Histogram
+	faults   []string // what is wrong with the table's definition, said once each
+
+	updates, others, bytes, heartbeats atomic.Uint64
+}
+
+// batchSize is how many rows are touched ahead of their use: their cache misses overlap.
+const batchSize = 64
+
+// probesPerNode bounds how many timed updates of a node are under way at once.
+const probesPerNode = 64
+
+// arrival is a connection past the hello, with what was read behind it.
+type arrival struct {
+	conn   net.Conn
+	unread []byte
+}
+
+func newNode(l *load, number int) *node {
+	n := &node{
+		l: l, name: l.Nodes[number], number: number, pid: 1000 + number, arrived: make(chan arrival, 1), wake: make(chan struct{}, 1),
+		isDeaf: slices.Contains(l.Deaf, l.Nodes[number]), isSlow: slices.Contains(l.Slow, l.Nodes[number]),
+	}
+	n.out.rows = make([]uint32, int(l.keys.total)*l.shape.words)
+	n.out.key, n.out.values = l.keys.buffer(), make([]uint64, l.shape.layout.Slots())
+	n.out.probes = make([]probe, probesPerNode)
+	n.out.next, n.out.fill = newPickers(&l.Config, number)
+	n.in.latency = newHistogram()
+	n.in.totals = make([]uint64, len(l.shape.cells))
+	if l.To != "" {
+		n.in.rows = make([]uint32, int(l.keys.total)*l.shape.words)
+	}
+	return n
+}
+
+// row gives the row of an index.
+func (s *shape) row(rows []uint32, index uint32) []uint32 {
+	at := int(index) * s.words
+	return rows[at : at+s.words : at+s.words]
+}
+
+// signal lets the writer look again.
+func (n *node) signal() {
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run holds a session with the target, one after the other, until ctx ends.
+func (n *node) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		a, err := n.connect(ctx)
+		if err != nil {
+			return err
+		}
+		if a.conn == nil {
+			continue
+		}
+		n.setConn(a.conn)
+		err = newSession(n, a).run(ctx)
+		n.setConn(nil)
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(err, errPlanned):
+			pause(ctx, n.l.Away)
+		default:
+			n.losses.Add(1)
+			n.l.note("%s lost its session: %v", n.name, err)
+		}
+	}
+	return nil
+}
+
+func (n *node) setConn(c net.Conn) {
+	n.mu.Lock()
+	n.conn = c
+	n.mu.Unlock()
+}
+
+// redialEvery is shorter than HAProxy's 5 s: what is measured is the target.
+const redialEvery = 250 * time.Millisecond
+
+// connect waits for the target, or dials it. No connection and no error means: try again.
+func (n *node) connect(ctx context.Context) (arrival, error) {
+	var dialled <-chan time.Time
+	if n.l.Target != "" {
+		select {
+		case a := <-n.arrived:
+			return a, nil
+		default:
+		}
+		a, err := n.dial(ctx)
+		if a.conn != nil || err != nil {
+			return a, err
+		}
+		dialled = time.After(redialEvery)
+	}
+	select {
+	case a := <-n.arrived:
+		return a, nil
+	case <-dialled:
+	case <-ctx.Done():
+	}
+	return arrival{}, nil
+}
+
+// dial makes one attempt. An error means that no further attempt can do better.
+func (n *node) dial(ctx context.Context) (arrival, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, network(n.l.Target), n.l.Target)
+	if err != nil {
+		n.failed(err)
+		return arrival{}, nil
+	}
+	conn.SetDeadline(time.Now().Add(silenceLimit))
+	hello := peers.AppendHello(nil, peers.Hello{Called: n.l.TargetName, Caller: n.name, PID: n.pid})
+	if _, err = conn.Write(hello); err == nil {
+		r := bufio.NewReader(conn)
+		var status peers.Status
+		if status, err = peers.ReadStatus(r); err == nil && status == peers.StatusSuccess {
+			return newArrival(conn, r), nil
+		}
+		if err == nil {
+			conn.Close()
+			return arrival{}, n.refused(status)
+		}
+	}
+	conn.Close()
+	n.failed(err)
+	return arrival{}, nil
+}
+
+const (
+	dialLimit    = time.Second
+	silenceLimit = 5 * time.Second // HAProxy's inactivity timeout
+)
+
+func newArrival(conn net.Conn, r *bufio.Reader) arrival {
+	unread := make([]byte, r.Buffered())
+	r.Read(unread)
+	return arrival{conn, unread}
+}
+
+// refused makes the error of a hello that will never be accepted; nil if it may be.
+func (n *node) refused(s peers.Status) error {
+	if s == peers.StatusTryAgain {
+		n.failed(errors.New(s.Explain()))
+		return nil
+	}
+	return fmt.Errorf("the target `%s` refuses node `%s` with `%d`: %s", n.l.TargetName, n.name, int(s), s.Explain())
+}
+
+func (n *node) failed(err error) {
+	n.mu.Lock()
+	n.lastError = err
+	n.mu.Unlock()
+}
+
+func network(address string) string {
+	if strings.HasPrefix(address, "/") {
+		return "unix"
+	}
+	return "tcp"
+}
+
+// serve takes the connections that the target opens, until the listener is closed. The newest one becomes the session.
+func (n *node) serve(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go n.greet(conn)
+	}
+}
+
+func (n *node) greet(conn net.Conn) {
+	conn.SetDeadline(time.Now().Add(silenceLimit))
+	r := bufio.NewReader(conn)
+	hello, status, err := peers.ReadHello(r)
+	switch {
+	case err != nil:
+		conn.Close()
+		return
+	case status != peers.StatusSuccess:
+	case hello.Called != n.name:
+		status = peers.StatusLocalName
+	case hello.Caller != n.l.TargetName:
+		status = peers.StatusRemoteName
+	}
+	conn.Write(peers.AppendStatus(nil, status))
+	if status != peers.StatusSuccess {
+		n.failed(fmt.Errorf("`%s` called `%s` and was refused: %s", hello.Caller, hello.Called, status.Explain()))
+		conn.Close()
+		return
+	}
+	n.mu.Lock()
+	if n.conn != nil {
+		n.conn.Close()
+	}
+	n.mu.Unlock()
+	select {
+	case n.arrived <- newArrival(conn, r):
+	case <-time.After(silenceLimit):
+		conn.Close()
+	}
+}
+
+// pause waits; it ends early with ctx.
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,149 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"stktc/runtime/peers"
+	"stktc/topology/sticktable"
+)
+
+// define takes a table's definition. That of the sum must be the source's; what is wrong with it is kept for the report.
+func (s *session) define(body []byte) error {
+	r := &s.read
+	r.cur = nil
+	def, err := peers.ParseTableDefinition(body)
+	if err != nil {
+		return fmt.Errorf("definition of table `%s`: %w", def.Name, err)
+	}
+	t := r.tables[def.ID]
+	if t == nil || !sameDefinition(&t.def, &def) {
+		last := uint32(0)
+		if t != nil {
+			last = t.lastID
+		}
+		t = &remoteTable{id: def.ID, def: def, layout: peers.NewLayout(&def), lastID: last}
+		t.isSum = s.n.l.To != "" && def.Name == s.n.l.Table+s.n.l.To && s.bind(t)
+		r.tables[def.ID] = t
+	}
+	r.cur = t
+	return nil
+}
+
+func sameDefinition(a, b *peers.TableDefinition) bool {
+	return a.Name == b.Name && a.Key == b.Key && a.KeyLen == b.KeyLen && a.Expire == b.Expire && slices.Equal(a.Columns, b.Columns)
+}
+
+// bind finds the cells in a table of sums, and tells whether the keys are ours.
+func (s *session) bind(t *remoteTable) bool {
+	l := s.n.l
+	want := &l.source.Definition
+	if t.def.Key != want.Key || t.def.KeyLen != want.KeyLen {
+		s.fault("keys are `%s`, expected `%s`", t.def.KeyString(), want.KeyString())
+		return false
+	}
+	if t.def.Expire != want.Expire {
+		s.fault("expire is `%s`, expected `%s`", sticktable.FormatDuration(t.def.Expire), sticktable.FormatDuration(want.Expire))
+	}
+	for _, c := range t.def.Columns {
+		if want.Column(c.Type) == nil {
+			s.fault("`%s` is stored, which no node stores", c)
+		}
+	}
+	for i := range l.shape.cells {
+		t.binding = append(t.binding, s.slotOf(t, &l.shape.cells[i]))
+	}
+	return true
+}
+
+// slotOf finds a cell's value in the table; -1 if it is not there.
+func (s *session) slotOf(t *remoteTable, c *cell) int {
+	ours, theirs := s.n.l.source.Column(c.dataType), t.def.Column(c.dataType)
+	switch {
+	case theirs == nil && c.arith == sticktable.NotAggregated:
+		return -1
+	case theirs == nil:
+		s.fault("`%s` is not stored", ours)
+		return -1
+	case *theirs != *ours:
+		s.fault("`%s` is stored, expected `%s`", theirs, ours)
+		if c.elem >= max(1, theirs.Elems) {
+			return -1
+		}
+	}
+	first, _ := t.layout.SlotOf(c.dataType)
+	return first + c.elem*slotsOf(c.kind)
+}
+
+// fault notes what is wrong with the table of sums, once.
+func (s *session) fault(format string, args ...any) {
+	in := &s.n.in
+	if text := fmt.Sprintf(format, args...); !slices.Contains(in.faults, text) {
+		in.faults = append(in.faults, text)
+	}
+}
+
+func (s *session) handleUpdate(f peers.Frame, now stamp) error {
+	r, in := &s.read, &s.n.in
+	if r.cur == nil {
+		return errors.New("update without a table")
+	}
+	t, u := r.cur, &r.update
+	if err := t.layout.ParseUpdate(f.Type, f.Body, u); err != nil {
+		return fmt.Errorf("table `%s`: %w", t.def.Name, err)
+	}
+	t.isUnread = true
+	if t.lastID++; u.Explicit {
+		t.lastID = u.ID
+	}
+	if !t.isSum {
+		in.others.Add(1)
+		return nil
+	}
+	in.updates.Add(1)
+	index, ok := s.n.l.keys.index(u.Key)
+	if !ok {
+		in.foreign++
+		return nil
+	}
+	if u.Timed && t.def.Expire != 0 && (u.Expire == 0 || time.Duration(u.Expire)*time.Millisecond > t.def.Expire+lifeSlack) {
+		in.badLife++
+	}
+	s.n.store(t, index, u.Values, now)
+	return nil
+}
+
+// lifeSlack is what an entry may live longer than its table's entries: the target may have read its clock before it took the update.
+const lifeSlack = 50 * time.Millisecond
+
+// store makes a row show what the target says.
+func (n *node) store(t *remoteTable, index uint32, values []uint64, now stamp) {
+	in, shape := &n.in, n.l.shape
+	row := shape.row(in.rows, index)
+	isCounting := n.l.isCounting()
+	row[0] = now.tick | 1
+	for i := range shape.cells {
+		c := &shape.cells[i]
+		slot := t.binding[i]
+		switch {
+		case slot < 0:
+		case c.kind == sticktable.FreqCtr:
+			row[c.word+rateTick] = (now.tick - uint32(values[slot])) &^ 1
+			row[c.word+rateCurr], row[c.word+ratePrev] = uint32(values[slot+1]), uint32(values[slot+2])
+		default:
+			old, v := c.scalar(row), values[slot]
+			if v < old && isCounting && c.isCounter() {
+				in.wentBack++
+			}
+			in.totals[i] += v - old
+			if row[c.word] = uint32(v); c.kind == sticktable.ULongLong {
+				row[c.word+1] = uint32(v >> 32)
+			}
+		}
+	}
+	if first := n.l.firstProbe; index >= first {
+		n.l.seen(n, index-first, row, now)
+	}
+}

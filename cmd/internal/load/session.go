@@ -1,0 +1,272 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"stktc/runtime/peers"
+)
+
+// Why a session ended, besides the network's errors.
+var (
+	errPlanned = errors.New("dropped as planned")
+	errSilent  = errors.New("the target was silent for 5 s")
+)
+
+const (
+	writeSize  = 32 << 10
+	readSize   = 64 << 10
+	sendBuffer = 128 << 10 // of the socket: what waits there is older than what the node counted meanwhile
+	deafBuffer = 32 << 10  // of the socket of a node that does not read, so that the target notices soon
+	beatEvery  = 2500 * time.Millisecond
+	ackEvery   = 100 * time.Millisecond
+	writeLimit = 15 * time.Second
+)
+
+// Ids of the tables that a node defines.
+const (
+	sourceID = 1
+	sumID    = 2
+)
+
+// session is one connection to the target, past the hello. The reader owns what is read, the writer what is written; they talk through mail.
+type session struct {
+	n    *node
+	conn net.Conn
+	read reader
+
+	mu   sync.Mutex
+	mail mail
+
+	writer
+}
+
+// mail is what the reader leaves for the writer.
+type mail struct {
+	teach     bool // the target asked to be taught
+	confirms  int  // lessons of the target that ended
+	answered  bool // idem, at least one
+	confirmed bool // a lesson of ours was confirmed
+	acks      []ack
+}
+
+type ack struct{ table, id uint32 }
+
+func newSession(n *node, a arrival) *session {
+	s := &session{n: n, conn: a.conn}
+	s.read.init(a.unread, n.l.shape.layout.Slots())
+	s.writer.init(n)
+	if tcp, ok := a.conn.(*net.TCPConn); ok {
+		tcp.SetWriteBuffer(sendBuffer)
+		if n.isDeaf || n.isSlow {
+			tcp.SetReadBuffer(deafBuffer)
+		}
+	}
+	a.conn.SetDeadline(time.Time{})
+	return s
+}
+
+// run speaks until the connection or ctx ends.
+func (s *session) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(ctx, func() { s.conn.Close() })
+	defer stop()
+	s.n.sessions.Add(1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := s.readLoop(ctx); err != nil {
+			cancel(fmt.Errorf("reading: %w", err))
+		}
+	}()
+	if err := s.writeLoop(ctx); err != nil {
+		cancel(err)
+	}
+	<-done
+	return context.Cause(ctx)
+}
+
+// post changes the mail and wakes the writer.
+func (s *session) post(change func(*mail)) {
+	s.mu.Lock()
+	change(&s.mail)
+	s.mu.Unlock()
+	s.n.signal()
+}
+
+// reader is the decoding state.
+type reader struct {
+	buf        []byte // holds bytes [start, end) of the stream
+	start, end int
+	tables     map[uint32]*remoteTable
+	cur        *remoteTable // nil: updates are of no known table
+	update     peers.Update
+	acked      time.Time
+	deadline   time.Time
+}
+
+// remoteTable is a table as the target defined it in this session.
+type remoteTable struct {
+	id       uint32
+	def      peers.TableDefinition
+	layout   *peers.Layout
+	binding  []int // by cell: first slot of its value, -1: not in the table
+	isSum    bool
+	lastID   uint32
+	isUnread bool // updates came that were not acknowledged
+}
+
+func (r *reader) init(unread []byte, slots int) {
+	r.buf = make([]byte, readSize+peers.MaxFrame)
+	r.end = copy(r.buf, unread)
+	r.tables = map[uint32]*remoteTable{}
+	r.update.Values = make([]uint64, 0, slots)
+}
+
+func (s *session) readLoop(ctx context.Context) error {
+	r := &s.read
+	for {
+		if err := s.handleBuffered(); err != nil {
+			return err
+		}
+		r.end = copy(r.buf, r.buf[r.start:r.end])
+		r.start = 0
+		s.hold(ctx)
+		n, err := s.fill()
+		r.end += n
+		s.n.in.bytes.Add(uint64(n))
+		if n == 0 && err != nil {
+			return err
+		}
+	}
+}
+
+// fill reads what is there. The deadline is moved once a second: setting it costs as much as decoding ten updates.
+func (s *session) fill() (int, error) {
+	r := &s.read
+	if now := time.Now(); now.After(r.deadline) {
+		r.deadline = now.Add(time.Second)
+		s.conn.SetReadDeadline(now.Add(silenceLimit + time.Second))
+	}
+	room := r.buf[r.end:]
+	if s.n.isSlow && s.n.l.isLoading() {
+		room = room[:min(len(room), slowRead)]
+	}
+	n, err := s.conn.Read(room)
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		err = errSilent
+	}
+	return n, err
+}
+
+// slowRead is how much a slow reader reads at once, bytes.
+const slowRead = 4 << 10
+
+// hold keeps a deaf node from reading during the load, and a slow one from reading fast.
+func (s *session) hold(ctx context.Context) {
+	n := s.n
+	switch {
+	case n.isSlow && n.l.isLoading():
+		pause(ctx, time.Duration(slowRead)*time.Second/time.Duration(n.l.SlowRate))
+	case n.isDeaf:
+		for n.l.isLoading() && ctx.Err() == nil {
+			pause(ctx, 10*time.Millisecond)
+		}
+		s.read.deadline = time.Time{}
+	}
+}
+
+// handleBuffered handles the whole messages in the buffer.
+func (s *session) handleBuffered() error {
+	r, in := &s.read, &s.n.in
+	now := s.n.l.clock()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for r.start < r.end {
+		f, n, err := peers.ParseFrame(r.buf[r.start:r.end], peers.MaxFrame)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+		r.start += n
+		if err := s.handle(f, now); err != nil {
+			return err
+		}
+	}
+	s.acknowledge()
+	return nil
+}
+
+func (s *session) handle(f peers.Frame, now stamp) error {
+	switch f.Class {
+	case peers.Control:
+		s.handleControl(f.Type)
+	case peers.Error:
+		return fmt.Errorf("the target reports: %s", f)
+	case peers.StickTable:
+		return s.handleTable(f, now)
+	}
+	return nil
+}
+
+func (s *session) handleControl(t peers.Type) {
+	switch t {
+	case peers.ResyncRequest:
+		s.post(func(m *mail) { m.teach = true })
+	case peers.ResyncFinished, peers.ResyncPartial:
+		s.post(func(m *mail) { m.confirms++; m.answered = true })
+	case peers.ResyncConfirm:
+		s.post(func(m *mail) { m.confirmed = true })
+	case peers.Heartbeat:
+		s.n.in.heartbeats.Add(1)
+	}
+}
+
+func (s *session) handleTable(f peers.Frame, now stamp) error {
+	r := &s.read
+	switch f.Type {
+	case peers.UpdateEntry, peers.IncUpdate, peers.UpdateTimed, peers.IncUpdateTimed:
+		return s.handleUpdate(f, now)
+	case peers.DefineTable:
+		return s.define(f.Body)
+	case peers.SwitchTable:
+		id, err := peers.ParseSwitch(f.Body)
+		r.cur = r.tables[id]
+		return err
+	case peers.AckUpdate:
+		id, last, err := peers.ParseAck(f.Body)
+		if err == nil && id == sourceID {
+			s.n.out.acked.Store(last)
+		}
+		return err
+	}
+	return nil
+}
+
+// acknowledge leaves acks for the writer, some times a second.
+func (s *session) acknowledge() {
+	r := &s.read
+	now := time.Now()
+	if now.Sub(r.acked) < ackEvery {
+		return
+	}
+	r.acked = now
+	var acks []ack
+	for id, t := range r.tables {
+		if t.isUnread {
+			acks = append(acks, ack{id, t.lastID})
+			t.isUnread = false
+		}
+	}
+	if acks != nil {
+		s.post(func(m *mail) { m.acks = append(m.acks, acks...) })
+	}
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"stktc/cmd/internal/load"
+)
+
+// text writes a report for a person.
+func text(r *load.Report) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%d nodes (%s) against %s\n", len(r.Nodes), few(r.Nodes), r.Target)
+	fmt.Fprintf(&b, "table %s, %s keys of type %s, %s and %s; stores %s\n", r.Table, short(float64(r.Keys)), r.Key, r.Order, r.Spread, r.Store)
+	for i := range r.Stages {
+		writeStage(&b, &r.Stages[i])
+	}
+	if l := r.Latency; l != nil {
+		fmt.Fprintf(&b, "latency of %d pushes until another node has their sum: p50 %.3g ms, p90 %.3g, p99 %.3g, p99.9 %.3g, longest %.3g\n", l.Count, l.P50, l.P90, l.P99, l.P999, l.Longest)
+	}
+	if r.LateProbe > 0 {
+		fmt.Fprintf(&b, "  %d more were not sent: 64 of a node were under way already\n", r.LateProbe)
+	}
+	for i := range r.Looks {
+		writeLook(&b, &r.Looks[i])
+	}
+	writeTrouble(&b, r)
+	return b.Bytes()
+}
+
+func few(names []string) string {
+	if len(names) > 8 {
+		return strings.Join(names[:3], ", ") + " … " + names[len(names)-1]
+	}
+	return strings.Join(names, ", ")
+}
+
+func writeStage(b *bytes.Buffer, s *load.Stage) {
+	fmt.Fprintf(b, "%-5s %s updates in %.2f s: %s/s in, %s/s out (%s); %.3g bytes an update in, %.3g out\n", s.Name, short(float64(s.UpdatesIn)), float64(s.Seconds),
+		short(s.InPerSecond), short(s.OutPerSecond), short(float64(s.UpdatesOut)), per(s.BytesIn, s.UpdatesIn+s.Taught), per(s.BytesOut, s.UpdatesOut))
+	if s.Taught > 0 {
+		fmt.Fprintf(b, "      and %s updates in lessons and repetitions\n", short(float64(s.Taught)))
+	}
+	if u := s.Target; u != nil {
+		fmt.Fprintf(b, "      target: %.0f ns CPU an update in, %.0f an update in or out, %.2f cores; memory %.1f MB, %+.1f MB, %+.1f bytes a key\n",
+			u.PerUpdate, u.PerMoved, float64(u.CPU)/float64(s.Seconds), float64(u.RSS)/1e6, float64(u.Growth)/1e6, u.PerKey)
+		fmt.Fprintf(b, "      stktload itself: %.0f ns CPU an update in or out\n", s.Load.PerMoved)
+	}
+	if !s.Settled {
+		fmt.Fprintf(b, "      NOT complete: the sums did not add up within the limit\n")
+	}
+}
+
+func per(bytes, updates uint64) float64 { return float64(bytes) / float64(max(1, updates)) }
+
+func writeLook(b *bytes.Buffer, k *load.Look) {
+	fmt.Fprintf(b, "look at %.1f s: %s fields of %s keys compared, %d wrong", float64(k.After), short(float64(k.Checked)), short(float64(k.Keys)), k.Wrong)
+	if k.Rates.Checked > 0 {
+		fmt.Fprintf(b, "; rates off by %.3g %% in the mean, %.3g counts at worst", k.Rates.Percent, k.Rates.Worst)
+	}
+	b.WriteByte('\n')
+	for _, column := range slices.Sorted(maps.Keys(k.ByColumn)) {
+		fmt.Fprintf(b, "  %s: %d wrong\n", column, k.ByColumn[column])
+	}
+	for _, m := range k.Mistakes {
+		fmt.Fprintf(b, "  %s: key %s: %s is %s, must be %s (%s); last sent %s\n", m.Node, m.Key, m.Column, m.Got, m.Expected, m.Counted, m.LastSent)
+	}
+}
+
+// writeTrouble tells what was amiss besides values.
+func writeTrouble(b *bytes.Buffer, r *load.Report) {
+	for _, n := range []struct {
+		count uint64
+		what  string
+	}{
+		{r.WentBack, "counters of sums went back"},
+		{r.BadLife, "sums live longer than their table's entries, or end at once"},
+		{r.Foreign, "sums of keys that were never pushed"},
+		{uint64(r.Losses), "sessions were lost"},
+	} {
+		if n.count > 0 {
+			fmt.Fprintf(b, "%d %s\n", n.count, n.what)
+		}
+	}
+	for _, f := range r.Faults {
+		fmt.Fprintln(b, f)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(b, "  %s\n", n)
+	}
+	switch {
+	case !r.IsRight():
+		fmt.Fprintln(b, "WRONG")
+	case r.Sum != "":
+		fmt.Fprintln(b, "all right")
+	default:
+		fmt.Fprintln(b, "all acknowledged; no sums were expected")
+	}
+}

@@ -61,6 +61,9 @@ type Node struct {
 	Aggregations []*Aggregations // aggregator: one per section
 	Stats        []StatsSocket   // aggregator: its command line sockets
 	Settings     Settings        // aggregator: for all its sections, if they do not say otherwise
+	Binds        []*Bind         // aggregator: listeners that sections share
+	DynamicPeers Switch          // aggregator: whether nodes are accepted that no section lists
+	CPUMap       []CPUMap        // aggregator: which processors it may use
 
 	Build *Build // how to write its files; set for FromTopology only
 }
@@ -101,6 +104,22 @@ type Lease struct {
 	Span   diag.Span
 }
 
+// Bind is a "bind" line of an aggregator's global section: a listener beside those of the sections' local peers.
+type Bind struct {
+	Address  Address
+	TLS      TLS
+	All      bool   // every section is reached through it; with false, Sections
+	Sections []Text // names after use_aggrs
+	Span     diag.Span
+}
+
+// CPUMap is a "cpu-map" line: sets of processes and threads, and the processors that they run on.
+type CPUMap struct {
+	Set  Text
+	CPUs []Text // "0-3", "7", "all", "odd", "even"
+	Span diag.Span
+}
+
 // StatsSocket is a "stats socket" line of an aggregator's global section.
 type StatsSocket struct {
 	Address Address // UNIX path, or ipv4@ip:port
@@ -126,6 +145,7 @@ type PeersSection struct {
 	Header diag.Span // the section's first line
 	Local  Text      // the section's entry for the node itself; zero when there is none
 	Listen Address   // where the node accepts peers; zero when the section has no listener
+	TLS    TLS       // of the listener
 	Style  Style
 	Peers  []*Peer // the others, without Local
 }
@@ -168,9 +188,23 @@ type Peer struct {
 	Direction Direction
 	Role      diag.Span // of the word local, up or down; zero when unmarked
 	Group     int       // 0: none
-	TLS       bool
+	TLS       TLS       // to dial it with; of an aggregator's local peer, to listen with
 	Replica   bool      // an aggregator that sums the same nodes
 	Span      diag.Span // the whole statement, or what in the topology made it
+}
+
+// TLS is what a line says of encrypting sessions, in the words of HAProxy's server and bind lines. What is not stated is zero.
+type TLS struct {
+	On         bool
+	Span       diag.Span // of the word ssl, or what in the topology stands for it; zero when off
+	Crt        Text      // file with the own certificate, its chain and its key, unless Key names another file
+	Key        Text      // file with the key
+	CAFile     Text      // file with the authorities that the other end's certificate must come from
+	Verify     Text      // "none", "optional" (of listeners) or "required"
+	VerifyHost Text      // the name that the other end's certificate must bear
+	SNI        Text      // the name to ask for
+	MinVersion Text      // "TLSv1.2" or "TLSv1.3"
+	MaxVersion Text
 }
 
 // Direction is a peer's place relative to an aggregator.

@@ -104,7 +104,7 @@ func (l *clusterLine) read() {
 func (l *clusterLine) peer(word int, d Direction) *Peer {
 	name, address, _ := strings.Cut(l.words[word], "@")
 	address, tls := strings.CutSuffix(address, "+tls")
-	return &Peer{Name: Text{Value: name}, Address: l.address(address), Direction: d, TLS: tls, Span: l.text(word).Span}
+	return &Peer{Name: Text{Value: name}, Address: l.address(address), Direction: d, TLS: TLS{On: tls}, Span: l.text(word).Span}
 }
 
 func (l *clusterLine) address(raw string) Address {

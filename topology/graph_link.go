@@ -36,9 +36,9 @@ type Defect struct {
 func (b *graphBuilder) compareEnds(e *Edge) []Defect {
 	defects := b.compareDial(e, e.Lower, e.Upper, e.LowerPeer)
 	defects = append(defects, b.compareDial(e, e.Upper, e.Lower, e.UpperPeer)...)
-	if e.LowerPeer != nil && e.UpperPeer != nil && e.LowerPeer.TLS != e.UpperPeer.TLS {
+	if e.LowerPeer != nil && e.UpperPeer != nil && e.LowerPeer.TLS.On != e.UpperPeer.TLS.On {
 		with, without := e.Lower, e.Upper
-		if e.UpperPeer.TLS {
+		if e.UpperPeer.TLS.On {
 			with, without = without, with
 		}
 		defects = append(defects, Defect{TLSDiffers, without, fmt.Sprintf("%s speaks TLS with %s, but %s speaks plain text", with.Name, without.Name, without.Name)})

@@ -53,11 +53,11 @@ peers mypeers
 
 func runTLSOneSide(p *Pass) {
 	for _, e := range p.Graph.Edges {
-		if e.LowerPeer == nil || e.UpperPeer == nil || e.LowerPeer.TLS == e.UpperPeer.TLS {
+		if e.LowerPeer == nil || e.UpperPeer == nil || e.LowerPeer.TLS.On == e.UpperPeer.TLS.On {
 			continue
 		}
 		with, without := e.Lower, e.Upper
-		if e.UpperPeer.TLS {
+		if e.UpperPeer.TLS.On {
 			with, without = without, with
 		}
 		p.report(diag.Finding{

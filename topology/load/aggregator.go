@@ -58,7 +58,7 @@ var directions = map[string]topology.Direction{"": topology.Unmarked, "local": t
 func (b *nodeBuilder) peer(a *topology.Aggregations, line *grammar.Line, s *grammar.Peer) {
 	p := &topology.Peer{
 		Name: text(s.Name), Address: readEndpoint(s.Address, b.findings), Direction: directions[s.Direction.Value],
-		Role: s.Direction.Span, Group: b.group(s.Group), TLS: isTLS(s.Options, false), Span: line.WordsSpan(),
+		Role: s.Direction.Span, Group: b.group(s.Group), TLS: topology.TLS{On: isTLS(s.Options, false)}, Span: line.WordsSpan(),
 	}
 	p.Replica = slices.ContainsFunc(s.Options, func(o grammar.Scalar) bool { return o.Value == "replica" })
 	if p.Direction == topology.Local && a.Local == nil {

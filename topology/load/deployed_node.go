@@ -176,7 +176,7 @@ func (r *peersReader) server(line *grammar.Line, s *grammar.Server) {
 		r.section.Local = text(s.Name)
 		return
 	}
-	p := &topology.Peer{Name: text(s.Name), TLS: isTLS(s.Options, r.tls), Span: line.WordsSpan()}
+	p := &topology.Peer{Name: text(s.Name), TLS: topology.TLS{On: isTLS(s.Options, r.tls)}, Span: line.WordsSpan()}
 	switch {
 	case !s.Address.IsZero():
 		p.Address = readEndpoint(s.Address, r.findings)

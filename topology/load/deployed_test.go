@@ -221,7 +221,7 @@ func (d *dumper) peers(peers []*topology.Peer) {
 		if p.Group != 0 {
 			marks += fmt.Sprintf(" group %d", p.Group)
 		}
-		if p.TLS {
+		if p.TLS.On {
 			marks += " tls"
 		}
 		if p.Replica {

@@ -34,6 +34,9 @@ type Aggregator struct {
 	serving   context.Context // ends accepting and dialling; nil before Serve
 	reloads   ReloadStatus
 
+	faultsMu sync.Mutex
+	faults   []Fault
+
 	running  sync.WaitGroup // dialling, accepting and conversing goroutines
 	sessions context.Context
 }

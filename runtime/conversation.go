@@ -120,7 +120,7 @@ func (c *conversation) Define(def *peers.TableDefinition) []*store.Source {
 			c.enter(t)
 			src, err := t.Source(c.l.name, def.Definition)
 			if err != nil {
-				c.log.Warn("table refused", "table", def.Name, "err", err)
+				c.Refused(def.Name, err)
 				continue
 			}
 			for _, bad := range t.Mismatches() {

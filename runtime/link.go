@@ -44,6 +44,8 @@ type link struct {
 	atOnce   bool   // so was its first word, and every other
 	holds    map[*table]*time.Timer
 	past     Traffic // of sessions that have ended
+
+	refusedTables []RefusedTable // in this session
 }
 
 // lesson is how far a peer has taught.
@@ -140,6 +142,7 @@ func (l *link) adopt(conn net.Conn, unread []byte, inbound bool, pid int) {
 	l.sess, l.done, l.owner = c.sess, make(chan struct{}), c
 	l.inbound, l.pid, l.remote = inbound, pid, conn.RemoteAddr().String()
 	l.lesson, l.whole, l.atOnce = notTaught, false, false
+	l.refusedTables = nil
 	l.refused, l.status, l.lastErr = false, peers.StatusSuccess, nil
 	l.since = time.Now()
 	l.sessions++

@@ -49,6 +49,7 @@ type PeerStatus struct {
 
 	Traffic // since the start
 	Sends   []session.TableStatus
+	Refused []RefusedTable // its tables that are not summed, in this session
 }
 
 // Traffic counts what went over sessions.
@@ -111,6 +112,7 @@ func (m *member) status() PeerStatus {
 		Dynamic: l.dynamic, Connected: l.sess != nil, Inbound: l.inbound, Remote: l.remote, PID: l.pid,
 		Since: l.since, Sessions: l.sessions, Lesson: l.lesson.String(), Status: l.status, Traffic: l.past,
 	}
+	st.Refused = l.refusedTables
 	if l.lastErr != nil {
 		st.LastError = l.lastErr.Error()
 	}

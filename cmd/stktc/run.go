@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,10 +10,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"stktc/cmd/internal/aggregator"
 	"stktc/grammar/diag"
 	"stktc/render"
-	"stktc/runtime"
 	"stktc/topology"
 	"stktc/topology/check"
 	"stktc/topology/load"
@@ -27,7 +23,7 @@ func (c *command) runCommand() *cli.Command {
 		Usage:     "run the aggregator that a hapee-stktagg.cfg describes",
 		UsageText: "stktc run -f FILE [-c] [--log-format text|json] [--log-level LEVEL]",
 		Description: "Speaks HAProxy's peers protocol with the peers of the file and sums their stick tables. Ends on SIGTERM or SIGINT,\n" +
-			"after it has sent what is pending. Exits with 78 when the file is not valid, 3 when an address cannot be used.",
+			"after it has sent what is pending. SIGHUP reads the file again: what is wrong with it leaves everything as it was. Exits with 78 when the file is not valid, 3 when an address cannot be used.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "f", Usage: "the aggregator's configuration `FILE`", Required: true},
 			&cli.BoolFlag{Name: "c", Usage: "only check the file: exits with 0 or 1"},
@@ -62,7 +58,11 @@ func (c *command) run(ctx *cli.Context) error {
 	}
 	stop, cancel := signal.NotifyContext(ctx.Context, syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
-	return serve(stop, node, log)
+	d, err := c.newDaemon(ctx.String("f"), node, log)
+	if err != nil {
+		return err
+	}
+	return d.serve(stop)
 }
 
 // loadAggregator reads and checks an aggregator's file. Findings are printed; with errors among them there is no node.
@@ -102,22 +102,4 @@ func (c *command) logger(format, level string) (*slog.Logger, error) {
 		return nil, usagef("--log-format %q: accepted are text and json", format)
 	}
 	return slog.New(handlers[format](c.stderr, &opt)), nil
-}
-
-// serve runs the aggregator and its sockets until ctx ends.
-func serve(ctx context.Context, node *topology.Node, log *slog.Logger) error {
-	a, err := runtime.New(aggregator.Config(node), runtime.Options{Logger: log})
-	if err != nil {
-		return err
-	}
-	if err := a.Listen(); err != nil {
-		return err
-	}
-	log.Info("started", "version", version(), "pid", os.Getpid())
-	err = a.Serve(ctx)
-	log.Info("stopped")
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -24,9 +25,9 @@ func (c *command) showCommand() *cli.Command {
 		Name:  "show",
 		Usage: "ask a running aggregator what it does, through its stats socket",
 		UsageText: "stktc show [aggrs [SECTION] | peers [SECTION] | info | table [NAME [key KEY | data.TYPE OPERATOR VALUE …]] |\n" +
-			"            contributions TABLE KEY] [--socket PATH|HOST:PORT] [--json]",
+			"            contributions TABLE KEY | errors | reload] [--socket PATH|HOST:PORT] [--json]",
 		Description: "Without an argument it shows the aggregations. OPERATOR is eq, ne, le, ge, lt or gt; of several comparisons all must hold.\n" +
-			"Exits with 3 when the aggregator does not answer or refuses the question.",
+			"Exits with 3 when the aggregator does not answer or refuses the question, and with 1 from reload when the last one failed.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "socket", Value: defaultSocket, Usage: "the stats socket: `PATH` or HOST:PORT"},
 			&cli.BoolFlag{Name: "json", Usage: "answer in JSON"},
@@ -40,7 +41,24 @@ func (c *command) show(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if ctx.Args().First() == "reload" {
+		return c.showReload(ctx.String("socket"), line)
+	}
 	return c.askSocket(ctx.String("socket"), line)
+}
+
+// showReload fails when the last reload did, so that a unit file can tell.
+func (c *command) showReload(socket, line string) error {
+	var reply bytes.Buffer
+	asking := *c
+	asking.stdout = io.MultiWriter(c.stdout, &reply)
+	if err := asking.askSocket(socket, line); err != nil {
+		return err
+	}
+	if bytes.HasPrefix(reply.Bytes(), []byte("failed")) || bytes.Contains(reply.Bytes(), []byte(`"ok":false`)) {
+		return exit(exitFindings)
+	}
+	return nil
 }
 
 // showLine writes the socket's command for the arguments. They reach the server as they are, whatever bytes they hold.
@@ -48,10 +66,10 @@ func showLine(args []string, json bool) (string, error) {
 	if len(args) == 0 {
 		args = []string{"aggrs"}
 	}
-	most := map[string]int{"aggrs": 2, "peers": 2, "info": 1, "table": 14, "contributions": 4}
+	most := map[string]int{"aggrs": 2, "peers": 2, "info": 1, "table": 14, "contributions": 4, "errors": 1, "reload": 1}
 	switch limit, known := most[args[0]]; {
 	case !known:
-		return "", usagef("show %q: accepted are aggrs, peers, info, table and contributions", args[0])
+		return "", usagef("show %q: accepted are aggrs, peers, info, table, contributions, errors and reload", args[0])
 	case len(args) > limit:
 		return "", usagef("show %s: too many arguments, from %q on", args[0], args[limit])
 	case slices.Contains(args, ""):

@@ -121,16 +121,23 @@ func note(p *runtime.PeerStatus) string {
 	if !p.Connected {
 		return firstLine(p.LastError)
 	}
-	var refused []string
+	var notes []string
+	var unaccepted, refused []string
 	for _, t := range p.Sends {
 		if t.Unaccepted {
-			refused = append(refused, t.Name)
+			unaccepted = append(unaccepted, t.Name)
 		}
 	}
-	if refused == nil {
-		return ""
+	for _, t := range p.Refused {
+		refused = append(refused, t.Name+" ("+t.Reason+")")
 	}
-	return "does not take " + list(refused)
+	if unaccepted != nil {
+		notes = append(notes, "does not take "+list(unaccepted))
+	}
+	if refused != nil {
+		notes = append(notes, "is not summed: "+list(refused))
+	}
+	return strings.Join(notes, "; ")
 }
 
 func firstLine(s string) string {

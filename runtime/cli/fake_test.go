@@ -24,12 +24,14 @@ func TestMain(m *testing.M) {
 
 // fake is an aggregator that does nothing.
 type fake struct {
+	faults []runtime.Fault
 	status runtime.Status
 	now    uint32
 }
 
-func (f *fake) Status() runtime.Status { return f.status }
-func (f *fake) Now() uint32            { return f.now }
+func (f *fake) Status() runtime.Status  { return f.status }
+func (f *fake) Faults() []runtime.Fault { return f.faults }
+func (f *fake) Now() uint32             { return f.now }
 
 // started is when the fakes began; they have been running for an hour.
 var started = time.Date(2026, 11, 22, 4, 50, 48, 0, time.UTC)
@@ -119,8 +121,8 @@ func seedLike(t testing.TB) *fake {
 			{
 				Name: "hapee1", Address: "192.168.56.101:44444", Direction: runtime.Node, Connected: true, Inbound: true, Remote: "192.168.56.101:37257",
 				PID: 20349, Since: started.Add(time.Minute), Sessions: 2, Lesson: "finished", Status: peers.StatusSuccess,
-				UpdatesIn: 120, UpdatesOut: 80, Ignored: 3, BytesIn: 4000, BytesOut: 2000, HeartbeatsIn: 5, HeartbeatsOut: 6,
-				Sends: []session.TableStatus{{Name: "mytable.aggr", ID: 1, Pushed: 80, Acked: 79}, {Name: "mytable.l2", ID: 2, Pushed: 1, Unaccepted: true}},
+				Traffic: runtime.Traffic{UpdatesIn: 120, UpdatesOut: 80, Ignored: 3, BytesIn: 4000, BytesOut: 2000, HeartbeatsIn: 5, HeartbeatsOut: 6},
+				Sends:   []session.TableStatus{{Name: "mytable.aggr", ID: 1, Pushed: 80, Acked: 79}, {Name: "mytable.l2", ID: 2, Pushed: 1, Unaccepted: true}},
 			},
 			{
 				Name: "hapee2", Address: "192.168.56.102:44444", Direction: runtime.Node, Since: started.Add(59 * time.Minute), Sessions: 1, Lesson: "none",
@@ -128,7 +130,7 @@ func seedLike(t testing.TB) *fake {
 			},
 			{
 				Name: "aggr3", Address: "192.168.56.113:11111", Direction: runtime.Up, Connected: true, Remote: "192.168.56.113:11111",
-				Since: started, Sessions: 1, Lesson: "partial", Status: peers.StatusSuccess, UpdatesIn: 1,
+				Since: started, Sessions: 1, Lesson: "partial", Status: peers.StatusSuccess, Traffic: runtime.Traffic{UpdatesIn: 1},
 			},
 		},
 		Tables: []runtime.TableStatus{{Table: sum, Source: "mytable.uncombined"}, {Table: forwarded, Forwarded: true, Source: "mytable.l2"}},
@@ -174,7 +176,7 @@ func starting(t testing.TB) *fake {
 	if _, err := table.Source("n2", other); err != nil {
 		t.Fatal(err)
 	}
-	connected := runtime.PeerStatus{Name: "n1", Address: "127.0.0.2:1", Connected: true, Since: started, Sessions: 1, Lesson: "none", Status: peers.StatusSuccess, UpdatesIn: 7}
+	connected := runtime.PeerStatus{Name: "n1", Address: "127.0.0.2:1", Connected: true, Since: started, Sessions: 1, Lesson: "none", Status: peers.StatusSuccess, Traffic: runtime.Traffic{UpdatesIn: 7}}
 	never := runtime.PeerStatus{Name: "n2", Address: "127.0.0.3:1", Since: started, Lesson: "none", Status: peers.StatusNone}
 	local := runtime.Peer{Name: "a", Address: "127.0.0.1:1", Direction: runtime.Local}
 	return &fake{now: 1000, status: runtime.Status{Started: started, Sections: []runtime.SectionStatus{

@@ -64,7 +64,7 @@ func (c *client) info() []infoField {
 type counts struct {
 	whole, missing, peers, connected, tables uint32
 	entries, applied                         uint64
-	in, out, ignored, bytesIn, bytesOut      uint64 // of the present sessions
+	in, out, ignored, bytesIn, bytesOut      uint64 // since the start
 }
 
 // count adds up. A peer that several sections list under one local name has one session, which counts once.

@@ -21,6 +21,7 @@ import (
 type Aggregator interface {
 	// Status tells what the aggregator is doing. The tables in it are live.
 	Status() runtime.Status
+	Faults() []runtime.Fault
 	// Now is the clock of the tables, in ms.
 	Now() uint32
 }

@@ -91,6 +91,7 @@ func (s *Session) handleBuffered() error {
 		}
 		if err != nil {
 			s.flush()
+			s.owner.Faulty(err, r.buf[r.start:min(r.end, r.start+faultBytes)])
 			s.reject(err)
 			return err
 		}
@@ -99,6 +100,9 @@ func (s *Session) handleBuffered() error {
 	s.flush()
 	return nil
 }
+
+// faultBytes is how much of a message that broke the protocol is shown.
+const faultBytes = 64
 
 // reject tells the peer that its message was malformed; the session ends. The message is lost if the peer does not read: it changes nothing in HAProxy but for its logs.
 func (s *Session) reject(err error) {
@@ -173,7 +177,7 @@ func (s *Session) handleDefinition(body []byte) error {
 	def, err := peers.ParseTableDefinition(body)
 	if errors.Is(err, peers.ErrRefused) {
 		delete(r.tables, def.ID)
-		s.log.Warn("table refused", "table", def.Name, "err", err)
+		s.owner.Refused(def.Name, err)
 		return nil
 	}
 	if err != nil {

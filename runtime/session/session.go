@@ -44,6 +44,10 @@ type Owner interface {
 	ResyncRequested()
 	// LessonEnded says that the peer has taught what it has; finished: and that this is everything.
 	LessonEnded(finished bool)
+	// Refused says that the session passes over a table of the peer, and why.
+	Refused(table string, reason error)
+	// Faulty says that the peer broke the protocol with a message that begins with these bytes. The session ends.
+	Faulty(err error, message []byte)
 	// Confirmed says that the peer confirmed the end of a lesson of ours.
 	Confirmed()
 }

@@ -41,6 +41,8 @@ func (o *owner) Define(def *peers.TableDefinition) []*store.Source {
 }
 func (o *owner) ResyncRequested()      { o.asked() }
 func (o *owner) LessonEnded(full bool) { o.ended = append(o.ended, full) }
+func (o *owner) Refused(string, error) {}
+func (o *owner) Faulty(error, []byte)  {}
 func (o *owner) Confirmed()            { o.conf++ }
 
 // talk is a session with its other end in the test's hands.

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"stktc/cmd/internal/aggregator"
+	"stktc/runtime"
+	statscli "stktc/runtime/cli"
+	"stktc/topology"
+)
+
+// daemon is a running aggregator with everything around it.
+type daemon struct {
+	c       *command
+	file    string
+	log     *slog.Logger
+	node    *topology.Node
+	a       *runtime.Aggregator
+	sockets *statscli.Server
+	around  sync.WaitGroup // what serves beside the aggregator
+}
+
+// newDaemon makes the aggregator and opens all its addresses.
+func (c *command) newDaemon(file string, node *topology.Node, log *slog.Logger) (*daemon, error) {
+	d := &daemon{c: c, file: file, log: log, node: node}
+	a, err := runtime.New(aggregator.Config(node), runtime.Options{Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Listen(); err != nil {
+		return nil, err
+	}
+	d.a = a
+	d.sockets = statscli.New(a, statscli.Options{Version: version(), Logger: log})
+	for _, s := range node.Stats {
+		address, err := statsAddress(s)
+		if err == nil {
+			err = d.sockets.Listen(address)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("stats socket: %w", err)
+		}
+	}
+	return d, nil
+}
+
+// statsAddress reads a stats socket line.
+func statsAddress(s topology.StatsSocket) (statscli.Address, error) {
+	a := statscli.Address{Network: "unix", Address: s.Address.Unix}
+	if a.Address == "" {
+		a.Network, a.Address = "tcp", aggregator.Endpoint(s.Address)
+	}
+	if !s.Mode.IsZero() {
+		mode, err := strconv.ParseUint(s.Mode.Value, 8, 32)
+		if err != nil || mode > 0o777 {
+			return a, fmt.Errorf("%s: mode `%s` is not an octal file mode such as 660", s.Mode.Span, s.Mode.Value)
+		}
+		a.Mode = fs.FileMode(mode)
+	}
+	if !s.Level.IsZero() {
+		level, ok := statscli.ParseLevel(s.Level.Value)
+		if !ok {
+			return a, fmt.Errorf("%s: level `%s`: accepted are user, operator and admin", s.Level.Span, s.Level.Value)
+		}
+		a.Level = level
+	}
+	return a, nil
+}
+
+// serve runs everything until ctx ends.
+func (d *daemon) serve(ctx context.Context) error {
+	d.log.Info("started", "version", version(), "pid", os.Getpid(), "file", d.file)
+	d.around.Go(func() { d.reloadOnHangup(ctx) })
+	d.around.Go(func() { d.sockets.Serve(ctx) })
+	err := d.a.Serve(ctx)
+	d.around.Wait()
+	d.log.Info("stopped")
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// reloadOnHangup reads the file again at each SIGHUP.
+func (d *daemon) reloadOnHangup(ctx context.Context) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-hangups:
+			d.reload()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// reload takes over the file as it is now, all of it or nothing.
+func (d *daemon) reload() {
+	node, err := d.c.loadAggregator(d.file)
+	if err == nil && node == nil {
+		err = fmt.Errorf("%s has errors: stktc run -c -f %s shows them", d.file, d.file)
+	}
+	if err != nil {
+		d.a.ReloadFailed(err)
+		return
+	}
+	if !sameSockets(node.Stats, d.node.Stats) {
+		d.log.Warn("stats sockets are opened at the start only: restart for the new ones")
+	}
+	if d.a.Reload(aggregator.Config(node)) == nil {
+		d.node = node
+	}
+}
+
+func sameSockets(a, b []topology.StatsSocket) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Address.Raw != b[i].Address.Raw || a[i].Mode.Value != b[i].Mode.Value || a[i].Level.Value != b[i].Level.Value {
+			return false
+		}
+	}
+	return true
+}

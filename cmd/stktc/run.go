@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -42,7 +43,11 @@ func (c *command) run(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	node, err := c.loadAggregator(ctx.String("f"))
+	least := diag.Warning
+	if ctx.Bool("c") {
+		least = diag.Info
+	}
+	node, err := c.loadAggregator(ctx.String("f"), least)
 	if err != nil {
 		return err
 	}
@@ -65,8 +70,8 @@ func (c *command) run(ctx *cli.Context) error {
 	return d.serve(stop)
 }
 
-// loadAggregator reads and checks an aggregator's file. Findings are printed; with errors among them there is no node.
-func (c *command) loadAggregator(file string) (*topology.Node, error) {
+// loadAggregator reads and checks an aggregator's file. Findings of that severity and above are printed; with errors among them there is no node.
+func (c *command) loadAggregator(file string, least diag.Severity) (*topology.Node, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -77,11 +82,12 @@ func (c *command) loadAggregator(file string) (*topology.Node, error) {
 		findings.Add(check.Structure(cluster)...)
 	}
 	findings.Sort()
-	if len(findings) > 0 {
-		report := render.Findings{List: findings, Files: cluster.Files, Nodes: 1, Version: version()}
+	shown := slices.DeleteFunc(findings, func(f diag.Finding) bool { return f.Severity < least })
+	if len(shown) > 0 {
+		report := render.Findings{List: shown, Files: cluster.Files, Nodes: 1, Version: version()}
 		c.stderr.Write(report.Text(render.TextOptions{}))
 	}
-	if findings.Worst() == diag.Error {
+	if shown.Worst() == diag.Error {
 		return nil, nil
 	}
 	return node, nil

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"stktc/cmd/internal/aggregator"
+	"stktc/grammar/diag"
 	"stktc/runtime"
 	statscli "stktc/runtime/cli"
 	"stktc/topology"
@@ -107,7 +108,7 @@ func (d *daemon) reloadOnHangup(ctx context.Context) {
 
 // reload takes over the file as it is now, all of it or nothing.
 func (d *daemon) reload() {
-	node, err := d.c.loadAggregator(d.file)
+	node, err := d.c.loadAggregator(d.file, diag.Warning)
 	if err == nil && node == nil {
 		err = fmt.Errorf("%s has errors: stktc run -c -f %s shows them", d.file, d.file)
 	}

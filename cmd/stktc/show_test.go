@@ -27,6 +27,8 @@ import (
 // tableAggregator is an aggregator that has tables and no peers.
 type tableAggregator struct{ tables []runtime.TableStatus }
 
+func (a *tableAggregator) Faults() []runtime.Fault { return nil }
+
 func (a *tableAggregator) Now() uint32 { return 1000 }
 
 func (a *tableAggregator) Status() runtime.Status {

@@ -1,0 +1,105 @@
+package web
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"stktc/runtime"
+)
+
+// registry has this server's metrics and no others.
+func (s *Server) registry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	c := collector{s: s, metrics: s.metrics()}
+	for _, m := range c.metrics {
+		c.descs = append(c.descs, prometheus.NewDesc(m.name, m.help, m.labels, nil))
+	}
+	r.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// collector gives Prometheus the table of metrics.
+type collector struct {
+	s       *Server
+	metrics []metric
+	descs   []*prometheus.Desc // of metrics, in their order
+}
+
+// Describe implements prometheus.Collector.
+func (c collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range c.descs {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(out chan<- prometheus.Metric) {
+	snap := c.s.snapshot()
+	for i, m := range c.metrics {
+		m.collect(snap, func(v float64, labels ...string) {
+			for j := range labels {
+				labels[j] = labelValue(labels[j])
+			}
+			out <- prometheus.MustNewConstMetric(c.descs[i], m.kind, v, labels...)
+		})
+	}
+}
+
+// labelValue makes a name that came over the wire fit for a label, which must be UTF-8: with one bad name the whole scrape would fail.
+func labelValue(name string) string {
+	if utf8.ValidString(name) {
+		return name
+	}
+	q := strconv.QuoteToASCII(name)
+	return q[1 : len(q)-1]
+}
+
+func flag(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+func (snap *snapshot) members(f func(*runtime.SectionStatus, *runtime.PeerStatus)) {
+	for i := range snap.Sections {
+		for j := range snap.Sections[i].Peers {
+			f(&snap.Sections[i], &snap.Sections[i].Peers[j])
+		}
+	}
+}
+
+func (snap *snapshot) tables(f func(*runtime.SectionStatus, runtime.TableStatus)) {
+	for i := range snap.Sections {
+		for _, t := range snap.Sections[i].Tables {
+			f(&snap.Sections[i], t)
+		}
+	}
+}
+
+// sections makes a metric of each section's number; links and tables do so of each link's and table's.
+func sections(value func(*runtime.SectionStatus) float64) func(*snapshot, func(float64, ...string)) {
+	return func(snap *snapshot, emit func(float64, ...string)) {
+		for i := range snap.Sections {
+			emit(value(&snap.Sections[i]), snap.Sections[i].Name)
+		}
+	}
+}
+
+func links(value func(*runtime.PeerStatus) float64) func(*snapshot, func(float64, ...string)) {
+	return func(snap *snapshot, emit func(float64, ...string)) {
+		snap.links(func(local string, p *runtime.PeerStatus) { emit(value(p), local, p.Name) })
+	}
+}
+
+func tables(value func(runtime.TableStatus) float64) func(*snapshot, func(float64, ...string)) {
+	return func(snap *snapshot, emit func(float64, ...string)) {
+		snap.tables(func(sec *runtime.SectionStatus, t runtime.TableStatus) { emit(value(t), sec.Name, t.Table.Name()) })
+	}
+}

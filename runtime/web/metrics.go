@@ -1,0 +1,180 @@
+package web
+
+import (
+	goruntime "runtime"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"stktc/runtime"
+)
+
+// metric describes one metric. All that lists metrics reads the table: /metrics, and METRICS.md. What a label multiplies is written there;
+// no label ever holds a key of a table, of which there may be millions.
+type metric struct {
+	name, help string
+	kind       prometheus.ValueType
+	labels     []string
+	collect    func(s *snapshot, emit func(v float64, labels ...string))
+}
+
+const (
+	counter = prometheus.CounterValue
+	gauge   = prometheus.GaugeValue
+)
+
+// Labels. A session's numbers are told once, whatever the number of sections that list the peer: they carry the local name in place of the section's, so that
+// their sum is right.
+var (
+	bySection     = []string{"section"}
+	byTable       = []string{"section", "table"}
+	byMember      = []string{"section", "peer"}
+	byMemberPlace = []string{"section", "peer", "direction"}
+	byLink        = []string{"local", "peer"}
+)
+
+// metrics is the table, in the order of the document. Those of the Go runtime and of the process come on top.
+func (s *Server) metrics() []metric {
+	return append([]metric{{
+		"stktc_build_info", "The build of this aggregator. Always 1.", gauge, []string{"version", "revision", "goversion"},
+		func(_ *snapshot, emit func(float64, ...string)) { emit(1, s.opt.Version, s.opt.Revision, goruntime.Version()) },
+	}}, aggregatorMetrics...)
+}
+
+var aggregatorMetrics = []metric{
+	{
+		"stktc_uptime_seconds", "Time since the aggregator started.", gauge, nil,
+		func(s *snapshot, emit func(float64, ...string)) { emit(s.at.Sub(s.Started).Seconds()) },
+	},
+	{
+		"stktc_last_tick_age_seconds", "Time since the tables last looked at the clock, 5 ms apart when all is well. Beyond 5 s /healthz says dead.", gauge, nil,
+		func(s *snapshot, emit func(float64, ...string)) { emit(s.age.Seconds()) },
+	},
+	{
+		"stktc_ready", "1 if /readyz says ready: every section sends its sums.", gauge, nil,
+		func(s *snapshot, emit func(float64, ...string)) { emit(flag(s.alive == nil && isReady(&s.Status))) },
+	},
+	{
+		"stktc_reloads_total", "Reloads of the configuration, by result: success or failure. A failed one leaves everything as it was.", counter, []string{"result"},
+		func(s *snapshot, emit func(float64, ...string)) {
+			emit(float64(s.Reloads.Successes), "success")
+			emit(float64(s.Reloads.Failures), "failure")
+		},
+	},
+	{
+		"stktc_last_reload_successful", "0 if the last reload was refused: what runs is not what the file says. 1 before the first.", gauge, nil,
+		func(s *snapshot, emit func(float64, ...string)) { emit(flag(s.Reloads.LastError == "")) },
+	},
+	{
+		"stktc_last_reload_timestamp_seconds", "When a reload was last tried, Unix time. Absent before the first.", gauge, nil,
+		func(s *snapshot, emit func(float64, ...string)) {
+			if !s.Reloads.Last.IsZero() {
+				emit(seconds(s.Reloads.Last))
+			}
+		},
+	},
+
+	{
+		"stktc_section_whole", "1 if every source of the section is connected and has taught what it counted: its sums are whole.", gauge, bySection,
+		sections(func(s *runtime.SectionStatus) float64 { return flag(s.Whole) }),
+	},
+	{
+		"stktc_section_released", "1 if the section sends its sums, 0 during the silence after a start.", gauge, bySection,
+		sections(func(s *runtime.SectionStatus) float64 { return flag(s.Released) }),
+	},
+	{
+		"stktc_section_writing", "1 if the section writes to its nodes, 0 while a replica does.", gauge, bySection,
+		sections(func(s *runtime.SectionStatus) float64 { return flag(s.Writing) }),
+	},
+	{
+		"stktc_section_missing_sources", "Sources of the section that are not connected or have not taught yet.", gauge, bySection,
+		sections(func(s *runtime.SectionStatus) float64 { return float64(len(s.Missing)) }),
+	},
+
+	{
+		"stktc_peer_connected", "1 if there is a session with the peer. Direction is the configuration's word, node for an unmarked peer.", gauge, byMemberPlace,
+		func(s *snapshot, emit func(float64, ...string)) {
+			s.members(func(sec *runtime.SectionStatus, p *runtime.PeerStatus) {
+				emit(flag(p.Connected), sec.Name, p.Name, p.Direction.String())
+			})
+		},
+	},
+	{
+		"stktc_peer_counts", "1 if this member of its group is the one that counts. Only for members of a group.", gauge, byMember,
+		func(s *snapshot, emit func(float64, ...string)) {
+			s.members(func(sec *runtime.SectionStatus, p *runtime.PeerStatus) {
+				if p.Group != 0 {
+					emit(flag(p.Counts), sec.Name, p.Name)
+				}
+			})
+		},
+	},
+	{
+		"stktc_peer_learned", "1 if the peer has taught everything it had in this session, 0.5 if it said that more is to come.", gauge, byLink,
+		links(func(p *runtime.PeerStatus) float64 { return map[string]float64{"partial": 0.5, "finished": 1}[p.Lesson] }),
+	},
+	{
+		"stktc_peer_state_timestamp_seconds", "Since when the peer has been connected, or away, Unix time.", gauge, byLink,
+		links(func(p *runtime.PeerStatus) float64 { return seconds(p.Since) }),
+	},
+	{
+		"stktc_peer_sessions_total", "Sessions with the peer.", counter, byLink,
+		links(func(p *runtime.PeerStatus) float64 { return float64(p.Sessions) }),
+	},
+	{
+		"stktc_peer_updates_received_total", "Updates that the peer sent.", counter, byLink,
+		links(func(p *runtime.PeerStatus) float64 { return float64(p.UpdatesIn) }),
+	},
+	{
+		"stktc_peer_updates_sent_total", "Updates that the peer was sent.", counter, byLink,
+		links(func(p *runtime.PeerStatus) float64 { return float64(p.UpdatesOut) }),
+	},
+	{
+		"stktc_peer_updates_ignored_total", "Updates that the peer sent of tables that no rule takes, among them the sums that nodes teach back.", counter, byLink,
+		links(func(p *runtime.PeerStatus) float64 { return float64(p.Ignored) }),
+	},
+	{
+		"stktc_peer_received_bytes_total", "Bytes that the peer sent, without those of TCP and TLS.", counter, byLink,
+		links(func(p *runtime.PeerStatus) float64 { return float64(p.BytesIn) }),
+	},
+	{
+		"stktc_peer_sent_bytes_total", "Bytes that the peer was sent, without those of TCP and TLS.", counter, byLink,
+		links(func(p *runtime.PeerStatus) float64 { return float64(p.BytesOut) }),
+	},
+	{
+		"stktc_peer_heartbeats_received_total", "Heartbeats that the peer sent.", counter, byLink,
+		links(func(p *runtime.PeerStatus) float64 { return float64(p.HeartbeatsIn) }),
+	},
+	{
+		"stktc_peer_heartbeats_sent_total", "Heartbeats that the peer was sent.", counter, byLink,
+		links(func(p *runtime.PeerStatus) float64 { return float64(p.HeartbeatsOut) }),
+	},
+	{
+		"stktc_peer_unaccepted_tables", "Tables that the peer was sent and never acknowledged: it does not know them, or their keys differ.", gauge, byLink,
+		links(func(p *runtime.PeerStatus) float64 { return float64(len(refuses(p))) }),
+	},
+
+	{
+		"stktc_table_keys", "Keys that have a sum.", gauge, byTable,
+		func(s *snapshot, emit func(float64, ...string)) {
+			s.tables(func(sec *runtime.SectionStatus, t runtime.TableStatus) {
+				emit(float64(s.used[t.Table]), sec.Name, t.Table.Name())
+			})
+		},
+	},
+	{
+		"stktc_table_rows", "Keys in memory: those that have a sum, and those that are kept until receivers have been told of their end.", gauge, byTable,
+		tables(func(t runtime.TableStatus) float64 { return float64(t.Table.Rows()) }),
+	},
+	{
+		"stktc_table_contributors", "Peers that the table takes contributions from.", gauge, byTable,
+		tables(func(t runtime.TableStatus) float64 { return float64(len(newTableJSON(t).Contributors)) }),
+	},
+	{
+		"stktc_table_updates_total", "Updates that were applied to the table.", counter, byTable,
+		tables(func(t runtime.TableStatus) float64 { return float64(t.Table.Updates()) }),
+	},
+	{
+		"stktc_table_mismatched_types", "Disagreements of sources on a data type's arguments: the type is left out of the sums.", gauge, byTable,
+		tables(func(t runtime.TableStatus) float64 { return float64(len(t.Table.Mismatches())) }),
+	},
+}

@@ -295,6 +295,12 @@ func (s *seed) wrong() string {
 			}
 		}
 	}
+	for name, a := range s.aggrs {
+		socket := fmt.Sprintf("/proc/%d/root/tmp/stktagg.socket", a.cmd.Process.Pid)
+		if reply, err := haproxy.Command(s.ctx, "unix", socket, "show aggrs"); err != nil || !strings.Contains(reply, ": whole") {
+			text += fmt.Sprintf("  %s is not whole: %v %s\n", name, err, reply)
+		}
+	}
 	return text
 }
 

@@ -47,14 +47,21 @@ func (m *matrix) check() error {
 // sourceEntries are all sources' entries, by key.
 type sourceEntries map[string][]haproxy.Entry
 
-func (m *matrix) sources(x typesTable) sourceEntries {
-	m.t.Helper()
+// sources reads a table from all nodes.
+func (c *cluster) sources(table string) sourceEntries {
+	c.t.Helper()
 	all := sourceEntries{}
-	for _, b := range m.nodes {
-		for _, e := range b.table(x.config(".raw")).Entries {
+	for _, b := range c.nodes {
+		for _, e := range b.table(table).Entries {
 			all[e.Key] = append(all[e.Key], e)
 		}
 	}
+	return all
+}
+
+func (m *matrix) sources(x typesTable) sourceEntries {
+	m.t.Helper()
+	all := m.cluster.sources(x.config(".raw"))
 	for _, g := range m.given[x.wire("")] {
 		for key, entries := range maps.Clone(all) {
 			if key == g.key {
@@ -75,7 +82,8 @@ func (g given) like(e haproxy.Entry) haproxy.Entry {
 	return shown
 }
 
-func (s sourceEntries) compare(sums *haproxy.Table, own bool) error {
+// compare holds a sum to its sources. connCur tells whether it has conn_cur: the aggregator's own does, and of nodes' those that are recv-only.
+func (s sourceEntries) compare(sums *haproxy.Table, connCur bool) error {
 	if len(sums.Entries) != len(s) {
 		return fmt.Errorf("%d keys, want %d", len(sums.Entries), len(s))
 	}
@@ -88,7 +96,7 @@ func (s sourceEntries) compare(sums *haproxy.Table, own bool) error {
 			return fmt.Errorf("key %q: %d values, want %d", key, len(sum.Values), len(entries[0].Values))
 		}
 		for i, v := range sum.Values {
-			want := summed(entries, i, own)
+			want := summed(entries, i, connCur)
 			if first := entries[0].Values[i]; v.Name != first.Name || v.Period != first.Period || v.Text != want {
 				return fmt.Errorf("key %q: %s(%v) is %s, want %s of %v", key, v.Name, v.Period, v.Text, want, texts(entries, i))
 			}
@@ -105,13 +113,13 @@ func texts(entries []haproxy.Entry, i int) []string {
 	return list
 }
 
-// summed is what the i-th value of a sum is to show: own on the aggregator, else on a node, which takes no conn_cur.
-func summed(entries []haproxy.Entry, i int, own bool) string {
+// summed is what the i-th value of a sum is to show.
+func summed(entries []haproxy.Entry, i int, connCur bool) string {
 	name := entries[0].Values[i].Name
 	switch {
 	case name == "server_key":
 		return "-"
-	case name == "server_id", name == "conn_cur" && !own:
+	case name == "server_id", name == "conn_cur" && !connCur:
 		return "0"
 	}
 	var total uint64

@@ -383,8 +383,8 @@ func (m *matrix) request(b *balancer, x typesTable, n int) {
 	}
 }
 
-func (m *matrix) requestOnce(client *http.Client, b *balancer, path, key string, n int) error {
-	req, err := http.NewRequestWithContext(m.t.Context(), http.MethodGet, "http://"+b.frontend()+path, nil)
+func (c *cluster) requestOnce(client *http.Client, b *balancer, path, key string, n int) error {
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, "http://"+b.frontend()+path, nil)
 	if err != nil {
 		return err
 	}

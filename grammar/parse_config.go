@@ -21,8 +21,14 @@ var sectionKeywords = map[string]bool{
 
 // ParseConfig reads a file in HAProxy's syntax. The name is the one that spans carry. Lines that are not ours stay raw text,
 // a line with a mistake costs one finding and its own statement, and whatever the text is, the lines cover it exactly.
+// Of words that hold environment variables nothing is known.
 func ParseConfig(name string, text []byte) (*ConfigFile, diag.List) {
-	p := configParser{file: &ConfigFile{Name: name, Text: text}, text: string(text)}
+	return ParseConfigIn(nil, name, text)
+}
+
+// ParseConfigIn reads a file as ParseConfig does, with the environment that it is used in: variables become what they stand for.
+func ParseConfigIn(env Environment, name string, text []byte) (*ConfigFile, diag.List) {
+	p := configParser{file: &ConfigFile{Name: name, Text: text}, text: string(text), env: env}
 	p.stop = len(text)
 	if i := strings.IndexByte(p.text, 0); i >= 0 {
 		p.stop = i
@@ -38,6 +44,7 @@ func ParseConfig(name string, text []byte) (*ConfigFile, diag.List) {
 type configParser struct {
 	file     *ConfigFile
 	text     string
+	env      Environment
 	stop     int // offset of the first NUL byte: HAProxy reads no further
 	findings diag.List
 	open     []*Line // the .if lines without their .endif yet
@@ -67,12 +74,12 @@ func (p *configParser) lines() {
 // line splits one line; behind a NUL byte everything is raw.
 func (p *configParser) line(number, start, end int) Line {
 	if start > p.stop {
-		line, _ := splitLine(&p.arena, p.file.Name, p.text, number, end, end)
+		line, _ := p.splitLine(number, end, end)
 		line.Span.Start = diag.Pos{Line: number, Column: 1, Offset: start}
 		line.Span.End = advance(line.Span.Start, end-start)
 		return line
 	}
-	line, bad := splitLine(&p.arena, p.file.Name, p.text, number, start, end)
+	line, bad := p.splitLine(number, start, end)
 	if bad == nil && p.stop < end { // in the comment
 		at := diag.Pos{Line: number, Column: p.stop - start + 1, Offset: p.stop}
 		bad = nulByte(diag.Span{File: p.file.Name, Start: at, End: advance(at, 1)})

@@ -18,7 +18,7 @@ type peerArgument struct {
 	Direction lexer.Token `parser:"  @('local' | 'up' | 'down')"`
 	Group     lexer.Token `parser:"| 'group' @Word"`
 	Flag      lexer.Token `parser:"| @('replica' | 'ssl' | 'no-ssl' | 'check-sni-auto' | 'no-tls-tickets' | 'force-tlsv12' | 'force-tlsv13' | 'allow-0rtt')"`
-	Option    lexer.Token `parser:"| @('crt' | 'ca-file' | 'crl-file' | 'verify' | 'verifyhost' | 'sni' | 'alpn' | 'ciphers' | 'ciphersuites' | 'curves' | 'ssl-min-ver' | 'ssl-max-ver')"`
+	Option    lexer.Token `parser:"| @('crt' | 'key' | 'ca-file' | 'crl-file' | 'verify' | 'verifyhost' | 'sni' | 'alpn' | 'ciphers' | 'ciphersuites' | 'curves' | 'ssl-min-ver' | 'ssl-max-ver')"`
 	Value     lexer.Token `parser:"  @Word"`
 }
 
@@ -61,7 +61,7 @@ type cpuMapSyntax struct {
 var (
 	peerDirective = &directive{
 		form: "peer NAME ADDRESS [local|up|down] [group N]",
-		words: []string{"local", "up", "down", "group", "replica", "ssl", "no-ssl", "crt", "ca-file", "crl-file", "verify", "verifyhost", "sni", "alpn",
+		words: []string{"local", "up", "down", "group", "replica", "ssl", "no-ssl", "crt", "key", "ca-file", "crl-file", "verify", "verifyhost", "sni", "alpn",
 			"ciphers", "ciphersuites", "curves", "ssl-min-ver", "ssl-max-ver"},
 		repeat: true,
 		parse:  grammarOf(peer),

@@ -9,6 +9,7 @@ import (
 // splitter cuts one line into words by the rules of HAProxy's parse_line (src/tools.c, 2.6 to 3.5): blanks separate, "#" starts a
 // comment even inside a word, both quotes may open and close inside a word, a backslash escapes outside single quotes, and
 // environment variables stand inside double quotes only. There is no continuation of lines.
+// Without an environment what variables stand for is not known.
 //
 // A word without quotes and escapes is a piece of the text and costs no allocation.
 type splitter struct {
@@ -18,6 +19,7 @@ type splitter struct {
 	line  int // number
 	start int // offset of the line
 	file  string
+	env   Environment // nil: not known
 
 	words    []Scalar // of the line, at the end of what the arena holds
 	from     int      // where the current word starts
@@ -29,7 +31,11 @@ type splitter struct {
 	quote    byte // the open quote, 0 outside
 	quotePos int
 	bad      *diag.Finding
+	unset    diag.List // variables that are not set
 }
+
+// Environment gives a variable's value, and whether it is set.
+type Environment func(name string) (value string, set bool)
 
 // arena is what words are allocated from: one allocation for many lines, where each word is some 110 bytes.
 type arena struct{ free []Scalar }
@@ -52,9 +58,10 @@ func (a *arena) done(words []Scalar) []Scalar {
 	return words[:len(words):len(words)]
 }
 
-// splitLine reads the line [start, end) of text. Of a line that HAProxy refuses it gives the words before the offending place.
-func splitLine(memory *arena, file, text string, number, start, end int) (Line, *diag.Finding) {
-	s := splitter{text: text, pos: start, end: end, line: number, start: start, file: file, words: memory.take(len(text) - start)}
+// splitLine reads the line [start, end) of the text. Of a line that HAProxy refuses it gives the words before the offending place.
+func (p *configParser) splitLine(number, start, end int) (Line, *diag.Finding) {
+	text, memory := p.text, &p.arena
+	s := splitter{text: text, pos: start, end: end, line: number, start: start, file: p.file.Name, env: p.env, words: memory.take(len(text) - start)}
 	s.skipBlanks()
 	line := Line{Span: s.span(start, end)}
 	for s.bad == nil && s.pos < s.end && s.text[s.pos] != '#' {
@@ -62,6 +69,7 @@ func splitLine(memory *arena, file, text string, number, start, end int) (Line, 
 		s.skipBlanks()
 	}
 	line.Words = memory.done(s.words)
+	p.findings.Add(s.unset...)
 	if s.bad == nil && s.pos < s.end && s.text[s.pos] == '#' {
 		line.Comment = Scalar{Value: text[s.pos:end], Span: s.span(s.pos, end)}
 	}
@@ -236,10 +244,9 @@ func hexDigit(c byte) byte {
 	return 16
 }
 
-// variable reads $NAME, ${NAME}, ${NAME-default} or ${NAME[*]}. Its text becomes part of the word's value: what it stands for is not known.
+// variable reads $NAME, ${NAME}, ${NAME-default} or ${NAME[*]}. What it stands for becomes part of the word; where that is not known, its text does.
 func (s *splitter) variable() {
 	s.copyWord()
-	s.unknown = true
 	from, i := s.pos, s.pos+1
 	brace := i < s.end && s.text[i] == '{'
 	if brace {
@@ -249,33 +256,83 @@ func (s *splitter) variable() {
 		s.bad = Findingf(CodeLine, s.span(from, min(i+1, s.end)), "`$` in double quotes is not followed by a variable's name; write `\\$` for the character")
 		return
 	}
-	for i++; i < s.end && inVariable(s.text[i]); i++ {
-	}
+	v := variable{name: s.text[i:nameEnd(s.text[:s.end], i)]}
+	i += len(v.name)
 	if brace {
-		if i = s.closeBrace(i); i < 0 {
+		if i = s.closeBrace(i, &v); i < 0 {
 			s.bad = Findingf(CodeTruncated, s.span(from, s.end), "the brace of `%s` is not closed", s.text[from:s.end])
 			return
 		}
 	}
+	if s.env != nil && v.name[0] != '.' {
+		s.expand(v, i)
+		return
+	}
+	s.unknown = true
 	for ; s.pos < i; s.pos++ {
 		s.emit(s.text[s.pos], s.pos)
 	}
 }
 
-// closeBrace gives the offset behind the closing brace of a variable whose name ends at i, -1 when there is none.
-func (s *splitter) closeBrace(i int) int {
+// variable is a reference to an environment variable. Names that begin with a dot are HAProxy's own, and never known.
+type variable struct {
+	name       string
+	list       bool // [*]: blanks in the value separate words
+	fallback   string
+	hasDefault bool
+}
+
+// closeBrace reads what follows a variable's name, which ends at i, and gives the offset behind the closing brace, -1 when there is none.
+func (s *splitter) closeBrace(i int, v *variable) int {
 	if strings.HasPrefix(s.text[i:s.end], "[*]") {
 		i += 3
+		v.list = true
 	}
 	if i < s.end && s.text[i] == '-' {
+		from := i + 1
 		for i < s.end && s.text[i] != '}' {
 			i++
 		}
+		v.fallback, v.hasDefault = s.text[from:max(from, i)], true
 	}
 	if i >= s.end || s.text[i] != '}' {
 		return -1
 	}
 	return i + 1
+}
+
+// expand puts the value of a variable, whose reference ends before the offset to, into the word. One that is not set is empty, as in HAProxy.
+func (s *splitter) expand(v variable, to int) {
+	value, set := s.env(v.name)
+	if !set {
+		value = v.fallback
+		if !v.hasDefault {
+			f := Findingf(CodeLine, s.span(s.pos, to), "the environment variable `%s` is not set: its place stays empty, as in HAProxy", v.name)
+			f.Severity = diag.Warning
+			s.unset.Add(*f)
+		}
+	}
+	from := s.pos
+	s.pos = to
+	for i := 0; i < len(value); i++ {
+		if !v.list || !separates(value[i]) {
+			s.emit(value[i], from)
+			continue
+		}
+		s.inWord = true
+		s.finish(to)
+		s.from, s.value, s.source = from, s.value[:0], s.source[:0]
+		for i+1 < len(value) && separates(value[i+1]) {
+			i++
+		}
+	}
+}
+
+// nameEnd gives the offset behind the variable's name that begins at i.
+func nameEnd(text string, i int) int {
+	for i++; i < len(text) && inVariable(text[i]); i++ {
+	}
+	return i
 }
 
 func startsVariable(c byte) bool {

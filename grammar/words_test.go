@@ -74,7 +74,7 @@ func TestSplitLine(t *testing.T) {
 	const before = "first line\n"
 	for _, tt := range wordCases {
 		text := before + tt.line + "\nnext"
-		line, bad := splitLine(&arena{}, "f", text, 2, len(before), len(before)+len(tt.line))
+		line, bad := (&configParser{file: &ConfigFile{Name: "f"}, text: text}).splitLine(2, len(before), len(before)+len(tt.line))
 		var got []string
 		for _, w := range line.Words {
 			mark := ""
@@ -122,7 +122,7 @@ func checkScalar(t testing.TB, text string, s Scalar) {
 
 func TestAtInsideQuotes(t *testing.T) {
 	text := `peer aggr1 "10.0.0."1:\x31'1111' local`
-	line, bad := splitLine(&arena{}, "f", text, 1, 0, len(text))
+	line, bad := (&configParser{file: &ConfigFile{Name: "f"}, text: text}).splitLine(1, 0, len(text))
 	if bad != nil || len(line.Words) != 4 || line.Words[2].Value != "10.0.0.1:11111" {
 		t.Fatal(line.Words, bad)
 	}
@@ -159,13 +159,20 @@ var complaint = regexp.MustCompile(`parsing \[[^\]]*:(\d+)\]: (.*)`)
 
 // complaints runs haproxy -c on a configuration and gives what it says of each line.
 func complaints(t *testing.T, binary, config string) map[int]string {
+	return complaintsIn(t, map[string]string{"b": "B", "_b1": "B1", "HOME": "/"}, binary, config)
+}
+
+func complaintsIn(t *testing.T, env map[string]string, binary, config string) map[int]string {
+	t.Helper()
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "t.cfg")
 	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(binary, "-c", "-f", file)
-	cmd.Env = []string{"b=B", "_b1=B1", "HOME=/"}
+	for name, value := range env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
 	out, _ := cmd.CombinedOutput()
 	said := map[int]string{}
 	for _, m := range complaint.FindAllSubmatch(out, -1) {
@@ -187,7 +194,7 @@ func TestSplitLineAsHAProxy(t *testing.T) {
 	for i, tt := range wordCases {
 		got := said[i+1]
 		text := ".notice " + strings.TrimPrefix(tt.line, "a")
-		line, bad := splitLine(&arena{}, "f", text, 1, 0, len(text))
+		line, bad := (&configParser{file: &ConfigFile{Name: "f"}, text: text}).splitLine(1, 0, len(text))
 		refused := regexp.MustCompile(`unmatched|forbidden|truncated or invalid`).MatchString(got)
 		if refused != (bad != nil && bad.Severity == diag.Error) {
 			t.Errorf("%s: HAProxy says %q, we %v", text, got, bad)
@@ -204,6 +211,47 @@ func TestSplitLineAsHAProxy(t *testing.T) {
 		}
 		if !strings.HasPrefix(got, want) {
 			t.Errorf("%s: HAProxy says %q, we have words %q, so it should say %q", text, got, lineText(line.Words), want)
+		}
+	}
+}
+
+// TestVariablesAsHAProxy: with an environment, words are what HAProxy makes of them in the same one.
+func TestVariablesAsHAProxy(t *testing.T) {
+	binary := haproxyBinary(t)
+	environment := map[string]string{"b": "B", "_b1": "B1", "HOME": "/", "e": "", "l": "one two", "w": "  one \t two ", "q": `'"\ #$b`}
+	lines := []string{
+		`"$b"`, `"${b}"`, `x"${b}y"z`, `"$b" "$_b1"`, `"$b$_b1"`, `'$b'`, `$b`, `"\$b"`, `"${u}"`, `"${u}" "$b"`, `x"$u"y`, `"${u-d}"`, `"${u-d e}"`, `"${u-}"`, `"${b-d}"`,
+		`"${e}"`, `"${e-d}"`, `"$l"`, `"${l}"`, `"${l[*]}"`, `x"${l[*]}"`, `x"y${l[*]}"z`, `"${b[*]}" z`, `x"${b[*]}y${b[*]}"`, `"${w[*]}"`, `x"${w[*]}"`, `"${w}"`, `"${u[*]}"`, `"${u[*]}" z`,
+		`"${u[*]-d e}"`, `x"${u[*]-d e}y" z`, `"$q"`, `"${q[*]}"`,
+	}
+	var config bytes.Buffer
+	for _, l := range lines {
+		fmt.Fprintf(&config, ".notice %s\n", l)
+	}
+	said := complaintsIn(t, environment, binary, config.String())
+	env := func(name string) (string, bool) { v, ok := environment[name]; return v, ok }
+	for i, l := range lines {
+		text := ".notice " + l
+		p := configParser{file: &ConfigFile{Name: "f"}, text: text, env: env}
+		line, bad := p.splitLine(1, 0, len(text))
+		if bad != nil {
+			t.Errorf("%s: %v", l, bad)
+		}
+		want := "''."
+		switch args := line.Words[1:]; {
+		case len(args) > 1:
+			want = fmt.Sprintf("Unexpected argument '%s'", args[1].Value)
+		case len(args) == 1:
+			want = fmt.Sprintf("'%s'.", args[0].Value)
+		}
+		if !strings.HasPrefix(said[i+1], want) {
+			t.Errorf("%s: HAProxy says %q, we have words %q", l, said[i+1], lineText(line.Words))
+		}
+		for _, w := range line.Words {
+			checkScalar(t, text, w)
+		}
+		if unset := strings.Contains(l, "u") && !strings.Contains(l, "-"); unset != (len(p.findings) == 1) || len(p.findings) == 1 && p.findings[0].Severity != diag.Warning {
+			t.Errorf("%s: findings %v", l, p.findings)
 		}
 	}
 }

@@ -148,6 +148,7 @@ type PeersSection struct {
 	TLS    TLS       // of the listener
 	Style  Style
 	Peers  []*Peer // the others, without Local
+	Extra  []Text  // of a topology: further lines, which are written as they stand
 }
 
 // Style is how a peers section names peers.
@@ -169,6 +170,7 @@ type Aggregations struct {
 	Forwards []Text  // suffixes of tables that come from above and go to the nodes
 	Height   int     // levels above the nodes: 1 sums nodes. 0 when unknown
 	Settings Settings
+	Extra    []Text // of a topology: further lines, which are written as they stand. What they set stands in Settings too
 }
 
 // Rule is one "from … to …" line.
@@ -190,7 +192,9 @@ type Peer struct {
 	Group     int       // 0: none
 	TLS       TLS       // to dial it with; of an aggregator's local peer, to listen with
 	Replica   bool      // an aggregator that sums the same nodes
-	Span      diag.Span // the whole statement, or what in the topology made it
+	// Translated tells that the address is known to be another than the peer's own, which address translation leads to: the two are not compared.
+	Translated bool
+	Span       diag.Span // the whole statement, or what in the topology made it
 }
 
 // TLS is what a line says of encrypting sessions, in the words of HAProxy's server and bind lines. What is not stated is zero.
@@ -228,7 +232,9 @@ type Table struct {
 	InPeers bool   // declared by a "table" line inside that section: its wire name starts with a slash
 	Proxy   string // "frontend", "backend" or "listen" for a stick-table line
 	Shape   Shape
-	Span    diag.Span // the whole statement
+	// RecvOnly tells that nothing but what peers send is stored, current connections among it (HAProxy 3.2).
+	RecvOnly bool
+	Span     diag.Span // the whole statement
 }
 
 // WireName is the table's name in the peers protocol.
@@ -272,11 +278,32 @@ func (a Address) IsZero() bool { return a.Raw == "" }
 
 // Build is what a topology file says about writing a node's files.
 type Build struct {
-	Base      []BaseFile // the operator's own configuration, in order; empty for a pure aggregator
+	Output string // file name; "" for the usual one
+
+	// Of a balancer.
+	Base      []BaseFile // the operator's own configuration, in order
+	Fragment  bool       // write only what is ours, for HAProxy to read behind the bases
 	LocalPeer LocalPeerMode
 	Style     Style
-	Output    string // file name of the balancer's file, "hapee-lb.cfg"
+
+	// Of an aggregator.
+	Dialect   Dialect
+	DialectAt diag.Span // zero: not stated
+	Extra     []Text    // further lines of the global section, which are written as they stand
 }
+
+// Dialect is the language that an aggregator's file may use.
+type Dialect uint8
+
+// The dialects. Each takes what the one before it takes, and more.
+const (
+	DialectStktagg Dialect = iota + 1 // the vendor's first daemon
+	DialectGPE                        // the vendor's Global Profiling Engine
+	DialectStktc                      // both, and our extensions
+)
+
+// String gives the word of topology files.
+func (d Dialect) String() string { return [...]string{"", "stktagg", "gpe", "stktc"}[d] }
 
 // BaseFile is one file that inserted lines go into.
 type BaseFile struct {

@@ -77,6 +77,9 @@ func (b *graphBuilder) compareDial(e *Edge, self, other *Vertex, line *Peer) []D
 		defects = append(defects, Defect{NameDiffers, self, fmt.Sprintf("%s calls %s `%s`", self.Name, other.Name, line.Name.Value)})
 	}
 	dialled, listen := line.Address, b.listen(e, other)
+	if line.Translated {
+		return defects
+	}
 	if dialled.IsZero() || listen.IsZero() || dialled.Unresolved || listen.Unresolved {
 		return defects
 	}

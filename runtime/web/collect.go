@@ -58,7 +58,7 @@ func labelValue(name string) string {
 	return q[1 : len(q)-1]
 }
 
-func flag(b bool) float64 {
+func truth(b bool) float64 {
 	if b {
 		return 1
 	}

@@ -89,4 +89,6 @@ func answer(w http.ResponseWriter, code int, text string) {
 type scrapeLog struct{ s *Server }
 
 // Println implements promhttp.Logger.
-func (l scrapeLog) Println(v ...any) { l.s.log.Error("metrics", "err", strings.TrimSpace(fmt.Sprintln(v...))) }
+func (l scrapeLog) Println(v ...any) {
+	l.s.log.Error("metrics", "err", strings.TrimSpace(fmt.Sprintln(v...)))
+}

@@ -36,7 +36,9 @@ var (
 func (s *Server) metrics() []metric {
 	return append([]metric{{
 		"stktc_build_info", "The build of this aggregator. Always 1.", gauge, []string{"version", "revision", "goversion"},
-		func(_ *snapshot, emit func(float64, ...string)) { emit(1, s.opt.Version, s.opt.Revision, goruntime.Version()) },
+		func(_ *snapshot, emit func(float64, ...string)) {
+			emit(1, s.opt.Version, s.opt.Revision, goruntime.Version())
+		},
 	}}, aggregatorMetrics...)
 }
 
@@ -51,7 +53,7 @@ var aggregatorMetrics = []metric{
 	},
 	{
 		"stktc_ready", "1 if /readyz says ready: every section sends its sums.", gauge, nil,
-		func(s *snapshot, emit func(float64, ...string)) { emit(flag(s.alive == nil && isReady(&s.Status))) },
+		func(s *snapshot, emit func(float64, ...string)) { emit(truth(s.alive == nil && isReady(&s.Status))) },
 	},
 	{
 		"stktc_reloads_total", "Reloads of the configuration, by result: success or failure. A failed one leaves everything as it was.", counter, []string{"result"},
@@ -62,7 +64,7 @@ var aggregatorMetrics = []metric{
 	},
 	{
 		"stktc_last_reload_successful", "0 if the last reload was refused: what runs is not what the file says. 1 before the first.", gauge, nil,
-		func(s *snapshot, emit func(float64, ...string)) { emit(flag(s.Reloads.LastError == "")) },
+		func(s *snapshot, emit func(float64, ...string)) { emit(truth(s.Reloads.LastError == "")) },
 	},
 	{
 		"stktc_last_reload_timestamp_seconds", "When a reload was last tried, Unix time. Absent before the first.", gauge, nil,
@@ -75,15 +77,15 @@ var aggregatorMetrics = []metric{
 
 	{
 		"stktc_section_whole", "1 if every source of the section is connected and has taught what it counted: its sums are whole.", gauge, bySection,
-		sections(func(s *runtime.SectionStatus) float64 { return flag(s.Whole) }),
+		sections(func(s *runtime.SectionStatus) float64 { return truth(s.Whole) }),
 	},
 	{
 		"stktc_section_released", "1 if the section sends its sums, 0 during the silence after a start.", gauge, bySection,
-		sections(func(s *runtime.SectionStatus) float64 { return flag(s.Released) }),
+		sections(func(s *runtime.SectionStatus) float64 { return truth(s.Released) }),
 	},
 	{
 		"stktc_section_writing", "1 if the section writes to its nodes, 0 while a replica does.", gauge, bySection,
-		sections(func(s *runtime.SectionStatus) float64 { return flag(s.Writing) }),
+		sections(func(s *runtime.SectionStatus) float64 { return truth(s.Writing) }),
 	},
 	{
 		"stktc_section_missing_sources", "Sources of the section that are not connected or have not taught yet.", gauge, bySection,
@@ -94,7 +96,7 @@ var aggregatorMetrics = []metric{
 		"stktc_peer_connected", "1 if there is a session with the peer. Direction is the configuration's word, node for an unmarked peer.", gauge, byMemberPlace,
 		func(s *snapshot, emit func(float64, ...string)) {
 			s.members(func(sec *runtime.SectionStatus, p *runtime.PeerStatus) {
-				emit(flag(p.Connected), sec.Name, p.Name, p.Direction.String())
+				emit(truth(p.Connected), sec.Name, p.Name, p.Direction.String())
 			})
 		},
 	},
@@ -103,14 +105,14 @@ var aggregatorMetrics = []metric{
 		func(s *snapshot, emit func(float64, ...string)) {
 			s.members(func(sec *runtime.SectionStatus, p *runtime.PeerStatus) {
 				if p.Group != 0 {
-					emit(flag(p.Counts), sec.Name, p.Name)
+					emit(truth(p.Counts), sec.Name, p.Name)
 				}
 			})
 		},
 	},
 	{
-		"stktc_peer_learned", "1 if the peer has taught everything it had in this session, 0.5 if it said that more is to come.", gauge, byLink,
-		links(func(p *runtime.PeerStatus) float64 { return map[string]float64{"partial": 0.5, "finished": 1}[p.Lesson] }),
+		"stktc_peer_learned", "1 if the peer has taught everything that it had in this session, 0 before that and while it is away.", gauge, byLink,
+		links(func(p *runtime.PeerStatus) float64 { return truth(p.Connected && p.Lesson == "finished") }),
 	},
 	{
 		"stktc_peer_state_timestamp_seconds", "Since when the peer has been connected, or away, Unix time.", gauge, byLink,

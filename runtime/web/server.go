@@ -109,23 +109,27 @@ func (s *Server) Addresses() []net.Addr {
 // Serve answers on all listeners until ctx ends, and gives replies that are under way then 2 s. It returns when nothing of it runs any more: nil, or why a listener
 // failed before that.
 func (s *Server) Serve(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var running sync.WaitGroup
+	failed := make(chan error, len(s.listeners))
 	for _, l := range s.listeners {
 		running.Go(func() {
 			if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				cancel(fmt.Errorf("HTTP on `%s`: %w", l.Addr(), err))
+				failed <- fmt.Errorf("HTTP on `%s`: %w", l.Addr(), err)
+				cancel()
 			}
 		})
 	}
 	<-ctx.Done()
 	s.shutdown()
 	running.Wait()
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+	select {
+	case err := <-failed:
 		return err
+	default:
+		return nil
 	}
-	return nil
 }
 
 func (s *Server) shutdown() {

@@ -40,7 +40,7 @@ func (s *Server) snapshot() *snapshot {
 	if s.last != nil && now.Sub(s.last.at) < snapshotAge && !now.Before(s.last.at) {
 		return s.last
 	}
-	snap := &snapshot{Status: s.source.Status(), at: now, alive: s.Alive(), age: now.Sub(s.source.LastTick()), used: map[*store.Table]int{}}
+	snap := &snapshot{Status: s.source.Status(), at: now, alive: s.Alive(), age: max(0, now.Sub(s.source.LastTick())), used: map[*store.Table]int{}}
 	for i := range snap.Sections {
 		for _, t := range snap.Sections[i].Tables {
 			snap.used[t.Table] = t.Table.Used()

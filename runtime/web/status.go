@@ -59,7 +59,7 @@ type (
 		Group         int       `json:"group"`   // 0: none
 		Counts        bool      `json:"counts"`  // of its group this member counts
 		Dynamic       bool      `json:"dynamic"` // not in the configuration
-		Missing       bool      `json:"missing"` // keeps the section from being whole
+		Missing       bool      `json:"missing"` // among the section's missing
 		Connected     bool      `json:"connected"`
 		Inbound       bool      `json:"inbound"`
 		Remote        string    `json:"remote"`

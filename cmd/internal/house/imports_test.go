@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"runtime/node":    {"runtime/peers", "topology/sticktable"},
 	"runtime":         {"runtime/peers", "runtime/session", "runtime/store", "topology/sticktable"},
 	"runtime/cli":     {"runtime", "runtime/peers", "runtime/session", "runtime/store", "topology/sticktable"},
+	"runtime/web":     {"runtime", "runtime/store"},
 
 	"cmd/stktc":                        everything,
 	"cmd/internal/aggregator":          everything,

@@ -92,12 +92,13 @@ func (s *shard) expire(r ref, now uint32) {
 		s.bury(r, row, now, lost)
 		return
 	}
-	if lost || s.drifts(row, now) {
-		s.changed = s.log.touch(row, r, s.rows) || s.changed
-	}
 	var spacing uint32
 	if count(row) > boundariesAPeriod {
 		spacing = s.lay.shortestPeriod / boundariesAPeriod
+	}
+	// The look goes back before the boundaries that the row was due for, however late the wheel is: past them a contributor may count no more.
+	if lost || s.drifts(row, row[due]-spacing-1) {
+		s.changed = s.log.touch(row, r, s.rows) || s.changed
 	}
 	if at, ok := s.nextEvent(row, now, spacing); ok {
 		s.wheel.arm(s, r, row, at, now)

@@ -65,9 +65,9 @@ func (s *shard) rateOf(f *field, row []uint32, now uint32) rateSum {
 	return sum
 }
 
-// drifts tells whether receivers would go wrong from the boundary that fired just before now, if nothing is sent: with a single contributor that counts they are exact
+// drifts tells whether receivers would go wrong from a boundary just after the given time on, if nothing is sent: with a single contributor that counts they are exact
 // by themselves, and with a rate of 1 or less they cannot be wrong by more than a count.
-func (s *shard) drifts(row []uint32, now uint32) bool {
+func (s *shard) drifts(row []uint32, before uint32) bool {
 	if count(row) < 2 {
 		return false
 	}
@@ -76,13 +76,10 @@ func (s *shard) drifts(row []uint32, now uint32) bool {
 		if f.kind != rateKind || f.period == 0 {
 			continue
 		}
-		sum := s.rateOf(f, row, now-boundarySlack)
+		sum := s.rateOf(f, row, before)
 		if e, c, p := sum.value(); sum.counting > 1 && Rate(e, c, p, f.period) > 1 {
 			return true
 		}
 	}
 	return false
 }
-
-// boundarySlack goes back before the boundary that fired: the wheel is up to a tick late, and its caller a call.
-const boundarySlack = 3 << tickShift

@@ -118,13 +118,52 @@ type Finding struct {
 	Nodes    []string // names of the nodes concerned, sorted
 	Edges    []string // "aggr1->aggr3"
 	Tables   []string // names of the tables concerned, sorted
+	Compared *Comparison
+	Silenced *Silence // why it is not to be shown; nil for what is
 }
 
-// Fingerprint identifies the finding across edits of the file: it holds no line numbers.
+// Comparison sets two things side by side that should be alike.
+type Comparison struct {
+	Left, Right string // what is compared, as headings
+	Rows        []ComparisonRow
+}
+
+// ComparisonRow is one property of both sides. Code and Severity are zero where the two agree.
+type ComparisonRow struct {
+	What, Left, Right string
+	Code              Code
+	Severity          Severity
+	Effect            string // what the difference does, in a few words
+}
+
+// Silence is why a finding is not shown: a comment in the user's files asks for it, or a baseline knows it already.
+type Silence struct {
+	Reason string
+	At     Span // of the comment; zero for a baseline
+}
+
+// Ignore is a comment that silences findings in its place: "# stktc:ignore STK201 -- reason".
+type Ignore struct {
+	Code        Code // or a finding's slug
+	Reason      string
+	Span        Span // of the comment
+	First, Last int  // the lines that it covers, from 1
+}
+
+// Covers tells whether a place is on a line that the comment speaks of.
+func (i *Ignore) Covers(s Span) bool {
+	return s.File == i.Span.File && i.First <= s.Start.Line && s.Start.Line <= i.Last
+}
+
+// Fingerprint identifies the finding across edits of the file: it holds no line numbers. Findings about text alone, which
+// concern no node, share one in each file.
 func (f *Finding) Fingerprint() string {
 	subject := f.Edges
 	if len(subject) == 0 {
 		subject = f.Nodes
+	}
+	if len(subject) == 0 && len(f.Tables) == 0 && f.Primary.Span.File != "" {
+		subject = []string{f.Primary.Span.File}
 	}
 	s := string(f.Code)
 	for _, part := range [][]string{subject, f.Tables} {
@@ -172,24 +211,37 @@ func (l *List) Sort() {
 	})
 }
 
-// Count tells how many findings have the severity.
+// Count tells how many findings have the severity, silenced ones left out.
 func (l List) Count(s Severity) int {
 	n := 0
 	for i := range l {
-		if l[i].Severity == s {
+		if l[i].Severity == s && l[i].Silenced == nil {
 			n++
 		}
 	}
 	return n
 }
 
-// Worst is the highest severity in the list, 0 when it is empty.
+// Worst is the highest severity in the list, silenced findings left out; 0 when there is none.
 func (l List) Worst() Severity {
 	var worst Severity
 	for i := range l {
-		worst = max(worst, l[i].Severity)
+		if l[i].Silenced == nil {
+			worst = max(worst, l[i].Severity)
+		}
 	}
 	return worst
+}
+
+// Heard lists the findings that are not silenced.
+func (l List) Heard() List {
+	var heard List
+	for i := range l {
+		if l[i].Silenced == nil {
+			heard = append(heard, l[i])
+		}
+	}
+	return heard
 }
 
 // Files are the texts that findings speak of, by the name used in spans: what a printer needs for excerpts.

@@ -5,6 +5,7 @@
 package topology
 
 import (
+	"strings"
 	"time"
 
 	"stktc/grammar/diag"
@@ -113,10 +114,10 @@ type Bind struct {
 	Span     diag.Span
 }
 
-// CPUMap is a "cpu-map" line: sets of processes and threads, and the processors that they run on.
+// CPUMap is a "cpu-map" line: a set of processes and threads, and the processors that they run on.
 type CPUMap struct {
 	Set  Text
-	CPUs []Text // "0-3", "7", "all", "odd", "even"
+	CPUs []int // numbers of processors, ascending; there may be fewer in the machine
 	Span diag.Span
 }
 
@@ -170,7 +171,7 @@ type Aggregations struct {
 	Forwards []Text  // suffixes of tables that come from above and go to the nodes
 	Height   int     // levels above the nodes: 1 sums nodes. 0 when unknown
 	Settings Settings
-	Extra    []Text // of a topology: further lines, which are written as they stand. What they set stands in Settings too
+	Extra    []Text // of a topology: further lines, which are written as they stand
 }
 
 // Rule is one "from … to …" line.
@@ -206,9 +207,19 @@ type TLS struct {
 	CAFile     Text      // file with the authorities that the other end's certificate must come from
 	Verify     Text      // "none", "optional" (of listeners) or "required"
 	VerifyHost Text      // the name that the other end's certificate must bear
-	SNI        Text      // the name to ask for
+	SNI        Text      // the name to ask for, as HAProxy writes it: "str(NAME)"
 	MinVersion Text      // "TLSv1.2" or "TLSv1.3"
 	MaxVersion Text
+}
+
+// SNIName gives the name in the value of an sni keyword, "" when it is no fixed name.
+func SNIName(value string) string {
+	name, ok := strings.CutPrefix(value, "str(")
+	name, closed := strings.CutSuffix(name, ")")
+	if !ok || !closed || strings.ContainsAny(name, "(),' ") {
+		return ""
+	}
+	return name
 }
 
 // Direction is a peer's place relative to an aggregator.

@@ -76,7 +76,7 @@ func (c *command) loadAggregator(file string, least diag.Severity) (*topology.No
 	if err != nil {
 		return nil, err
 	}
-	node, findings := load.Aggregator(file, text)
+	node, findings := load.Aggregator(os.LookupEnv, file, text)
 	cluster := &topology.Cluster{Source: topology.FromDeployed, File: file, Nodes: []*topology.Node{node}, Files: diag.Files{file: text}}
 	if findings.Worst() != diag.Error {
 		findings.Add(check.Structure(cluster)...)

@@ -39,7 +39,7 @@ func TestStructure(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := []byte("aggregations x\n" + c.section)
-			n, findings := load.Aggregator("f", text)
+			n, findings := load.Aggregator(nil, "f", text)
 			findings.Add(Structure(&topology.Cluster{Source: topology.FromDeployed, Nodes: []*topology.Node{n}, Files: diag.Files{"f": text}})...)
 			var got []string
 			for _, f := range findings {

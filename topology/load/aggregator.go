@@ -4,16 +4,17 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"time"
 
 	"stktc/grammar"
 	"stktc/grammar/diag"
 	"stktc/topology"
 )
 
-// Aggregator reads the one file that an aggregator is run from. Beside what is wrong in the text, findings say what the file asks
-// for and this version does not carry out: a warning where the sums stay right without it, an error where they would not.
-func Aggregator(name string, data []byte) (*topology.Node, diag.List) {
-	config, findings := grammar.ParseConfig(name, data)
+// Aggregator reads the one file that an aggregator is run from, in the environment that it is run in. Beside what is wrong in the text, findings say what the file asks
+// for and is not carried out: a warning where the sums stay right without it, an error where they would not.
+func Aggregator(env grammar.Environment, name string, data []byte) (*topology.Node, diag.List) {
+	config, findings := grammar.ParseConfigIn(env, name, data)
 	b := nodeBuilder{node: &topology.Node{}, findings: &findings}
 	b.file(config)
 	n := b.node
@@ -24,7 +25,8 @@ func Aggregator(name string, data []byte) (*topology.Node, diag.List) {
 		n.Name, n.NameFrom = own[0], topology.NameFromLocalServer
 	}
 	if config.IsAggregator() {
-		notExecuted(config, n, &findings)
+		notExecuted(config, &findings)
+		fitTogether(n, &findings)
 	}
 	findings.Sort()
 	return n, findings
@@ -58,14 +60,29 @@ var directions = map[string]topology.Direction{"": topology.Unmarked, "local": t
 func (b *nodeBuilder) peer(a *topology.Aggregations, line *grammar.Line, s *grammar.Peer) {
 	p := &topology.Peer{
 		Name: text(s.Name), Address: readEndpoint(s.Address, b.findings), Direction: directions[s.Direction.Value],
-		Role: s.Direction.Span, Group: b.group(s.Group), TLS: topology.TLS{On: isTLS(s.Options, false)}, Span: line.WordsSpan(),
+		Role: s.Direction.Span, Group: b.group(s.Group), Span: line.WordsSpan(),
 	}
-	p.Replica = slices.ContainsFunc(s.Options, func(o grammar.Scalar) bool { return o.Value == "replica" })
+	p.TLS = checkTLS(line, s.Options, p.Direction == topology.Local, map[string]int{"replica": 0}, b.findings)
+	b.replica(p, s)
+	if p.Group > 0 && (p.Direction == topology.Unmarked || p.Direction == topology.Local) {
+		b.findings.Add(*grammar.Findingf(grammar.CodeLine, s.Group.Span, "`group %s` stands without `up` or `down`; only aggregators that compute the same thing form groups", s.Group.Value))
+	}
 	if p.Direction == topology.Local && a.Local == nil {
 		a.Local = p
 		return
 	}
 	a.Peers = append(a.Peers, p)
+}
+
+// replica reads the word replica: such a peer is beside us, not above or below.
+func (b *nodeBuilder) replica(p *topology.Peer, s *grammar.Peer) {
+	i := slices.IndexFunc(s.Options, func(o grammar.Scalar) bool { return o.Value == "replica" })
+	p.Replica = i >= 0
+	if p.Replica && p.Direction != topology.Unmarked {
+		f := grammar.Findingf(grammar.CodeLine, s.Options[i].Span, "`replica` and `%s` contradict each other; a replica sums the same nodes", p.Direction)
+		f.Related = []diag.Note{{Span: p.Role}}
+		b.findings.Add(*f)
+	}
 }
 
 func (b *nodeBuilder) group(s grammar.Scalar) int {
@@ -120,10 +137,17 @@ func setting(to *topology.Settings, line *grammar.Line, s *grammar.Setting, find
 	case "source":
 		to.Source = readAddress(s.Args[0], findings)
 	case "lease":
-		to.Leases = append(to.Leases, topology.Lease{Table: text(s.Args[0]), Period: readTiming(s.Args[1], findings), Span: span})
-	case "trash-batch":
-		if n, err := strconv.ParseUint(s.Args[0].Value, 10, 31); (err != nil || n == 0) && !s.Args[0].Unresolved {
-			findings.Add(*grammar.Findingf(grammar.CodeLine, s.Args[0].Span, "trash-batch `%s` is not a number from 1 on", s.Args[0].Value))
-		}
+		to.Leases = append(to.Leases, lease(s, span, findings))
 	}
+}
+
+// leastLease bounds what leases cost: a key is sent three times in this time.
+const leastLease = 100 * time.Millisecond
+
+func lease(s *grammar.Setting, span diag.Span, findings *diag.List) topology.Lease {
+	l := topology.Lease{Table: text(s.Args[0]), Period: readTiming(s.Args[1], findings), Span: span}
+	if !l.Period.Span.IsZero() && l.Period.Value < leastLease && !s.Args[1].Unresolved {
+		findings.Add(*grammar.Findingf(grammar.CodeDuration, l.Period.Span, "a lease of `%s` is too short; accepted are times from %s on", s.Args[1].Value, leastLease))
+	}
+	return l
 }

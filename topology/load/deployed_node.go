@@ -47,8 +47,10 @@ func (b *nodeBuilder) global(s *grammar.Section, aggregator bool) {
 			if aggregator {
 				b.node.Stats = append(b.node.Stats, statsSocket(statement, b.findings))
 			}
+		case *grammar.Bind:
+			b.node.Binds = append(b.node.Binds, bind(&s.Lines[i], statement, b.findings))
 		case *grammar.Setting:
-			setting(&b.node.Settings, &s.Lines[i], statement, b.findings)
+			b.globalSetting(&s.Lines[i], statement)
 		}
 	}
 }
@@ -130,7 +132,7 @@ type peersReader struct {
 	findings *diag.List
 	bind     *grammar.Line // the first bind line
 	peer     *grammar.Line // the first peer line
-	tls      bool          // what default-server says
+	tls      topology.TLS  // what default-server says
 }
 
 func (r *peersReader) line(line *grammar.Line) {
@@ -139,11 +141,15 @@ func (r *peersReader) line(line *grammar.Line) {
 		if r.bind == nil {
 			r.bind = line
 			r.section.Listen = readEndpoint(s.Address, r.findings)
+			r.section.TLS = readTLS(r.section.TLS, s.Options)
 		}
 		r.mixed(line)
 	case *grammar.Setting:
-		if s.Keyword.Value == "default-server" {
-			r.tls = isTLS(s.Args, r.tls)
+		switch s.Keyword.Value {
+		case "default-server":
+			r.tls = readTLS(r.tls, s.Args)
+		case "default-bind":
+			r.section.TLS = readTLS(r.section.TLS, s.Args)
 		}
 	case *grammar.Server:
 		if s.Keyword.Value == "peer" {
@@ -176,7 +182,7 @@ func (r *peersReader) server(line *grammar.Line, s *grammar.Server) {
 		r.section.Local = text(s.Name)
 		return
 	}
-	p := &topology.Peer{Name: text(s.Name), TLS: topology.TLS{On: isTLS(s.Options, r.tls)}, Span: line.WordsSpan()}
+	p := &topology.Peer{Name: text(s.Name), TLS: readTLS(r.tls, s.Options), Span: line.WordsSpan()}
 	switch {
 	case !s.Address.IsZero():
 		p.Address = readEndpoint(s.Address, r.findings)
@@ -186,19 +192,6 @@ func (r *peersReader) server(line *grammar.Line, s *grammar.Server) {
 		r.findings.Add(*f)
 	}
 	r.section.Peers = append(r.section.Peers, p)
-}
-
-// isTLS reads the options of a server line, over what default-server said.
-func isTLS(options []grammar.Scalar, tls bool) bool {
-	for _, o := range options {
-		switch o.Value {
-		case "ssl":
-			tls = true
-		case "no-ssl":
-			tls = false
-		}
-	}
-	return tls
 }
 
 // finish settles what depends on all files of the host: among server lines without an address, the one that localpeer names

@@ -265,7 +265,7 @@ func (l *lab) startSink() {
 }
 
 func (l *lab) startAggregator(ctx context.Context, f relocated) error {
-	node, findings := load.Aggregator(f.path, f.text)
+	node, findings := load.Aggregator(os.LookupEnv, f.path, f.text)
 	for _, bad := range findings {
 		if bad.Severity == diag.Error {
 			return fmt.Errorf("%s: %s", bad.Primary.Span, bad.Summary)

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -12,6 +13,8 @@ type graphBuilder struct {
 	balancer map[*Node]*Vertex
 	section  map[*Aggregations]*Vertex
 	named    map[string][]*Vertex
+	at       map[endpoint][]*Vertex
+	dirs     map[string][]*Vertex
 	absent   map[string]*Vertex
 	edges    []*Edge
 	byEnds   map[[2]*Vertex]*Edge
@@ -23,6 +26,8 @@ func newGraphBuilder(c *Cluster) *graphBuilder {
 		balancer: map[*Node]*Vertex{},
 		section:  map[*Aggregations]*Vertex{},
 		named:    map[string][]*Vertex{},
+		at:       map[endpoint][]*Vertex{},
+		dirs:     map[string][]*Vertex{},
 		absent:   map[string]*Vertex{},
 		byEnds:   map[[2]*Vertex]*Edge{},
 	}
@@ -63,6 +68,12 @@ func balancerName(n *Node) string {
 func (b *graphBuilder) add(v *Vertex) {
 	b.vertices = append(b.vertices, v)
 	b.named[v.Name] = append(b.named[v.Name], v)
+	b.dirs[v.Node.Dir] = append(b.dirs[v.Node.Dir], v)
+	for _, l := range v.listeners() {
+		if at, known := l.endpoint(); known && !slices.Contains(b.at[at], v) {
+			b.at[at] = append(b.at[at], v)
+		}
+	}
 }
 
 // linkAggregators goes first: an aggregator's words for a node whose files are absent say what that node is.
@@ -162,6 +173,9 @@ func (b *graphBuilder) resolve(self *Vertex, p *Peer, kind Kind) *Vertex {
 
 // best chooses among vertices that bear the name: of the right kind, at the dialled port, listing self in turn; the earlier the better.
 func (b *graphBuilder) best(found []*Vertex, self *Vertex, p *Peer, kind Kind) *Vertex {
+	if len(found) == 1 {
+		return found[0]
+	}
 	var best *Vertex
 	most := -1
 	for _, v := range found {
@@ -197,29 +211,34 @@ func (v *Vertex) lists(name string) bool {
 	return slices.ContainsFunc(v.Node.Peers, func(s *PeersSection) bool { return slices.ContainsFunc(s.Peers, named) })
 }
 
+// atAddress finds who listens at the very address. That a name may be the host of an IP address is not enough: on a port that a whole
+// cluster shares, any name may be anybody's.
 func (b *graphBuilder) atAddress(a Address) []*Vertex {
-	var found []*Vertex
-	if a.Port == 0 || a.Unresolved || anyHost(a.Host) {
+	at, known := a.endpoint()
+	if !known {
 		return nil
 	}
-	for _, v := range b.vertices {
-		for _, l := range v.listeners() {
-			if l.Port == a.Port && !anyHost(l.Host) && sameHost(l.Host, a.Host) {
-				found = append(found, v)
-			}
-		}
-	}
-	return found
+	return b.at[at]
 }
 
-func (b *graphBuilder) inDir(name string) []*Vertex {
-	var found []*Vertex
-	for _, v := range b.vertices {
-		if v.Node != nil && v.Node.Dir == name {
-			found = append(found, v)
-		}
+func (b *graphBuilder) inDir(name string) []*Vertex { return b.dirs[name] }
+
+// endpoint is a host and a port, written in one way only.
+type endpoint struct {
+	host string
+	port int
+}
+
+// endpoint tells also whether the address is one host's.
+func (a Address) endpoint() (endpoint, bool) {
+	if a.Port == 0 || a.Unresolved || anyHost(a.Host) {
+		return endpoint{}, false
 	}
-	return found
+	host := strings.Trim(a.Host, "[]")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return endpoint{ip.Unmap().String(), a.Port}, true
+	}
+	return endpoint{strings.ToLower(strings.TrimSuffix(host, ".")), a.Port}, true
 }
 
 // listeners are the addresses where the vertex says that it listens.

@@ -72,6 +72,19 @@ b1->a1 up[.a] down[.b] dead
   name at a1: a1 calls b1 ` + "`node1`" + `
 lb-2->a1 up[.a] down[.b] dead
   name at a1: a1 calls lb-2 ` + "`b2`"},
+		{"a host's name may be anybody's", `
+b1 10.0.0.2:1 tables .a peers b2@lb2.example:1 b3@lb3.example:1
+b3 lb3.example.:1 tables .a peers b1@10.0.0.2:1`, `
+1 b2?
+0 b1 b3
+b1->b2 up[] down[] unknown
+b1->b3 up[] down[] sound mesh`},
+		{"names differ, found by the host's name", `
+b1 10.0.0.2:1 tables .a peers b4@LB3.example:1
+b3 lb3.example.:1 tables .a peers b1@10.0.0.2:1`, `
+0 b1 b3
+b1->b3 up[] down[] dead mesh
+  name at b1: b1 calls b3 ` + "`b4`"},
 		{"absent nodes", `
 a1 10.0.0.1:2 nodes b1@10.0.0.2:1 up top@10.0.0.9:3 from .a to .b forward .c
 b2 *:1 tables .a .b .c peers a2@10.0.0.8:2`, `

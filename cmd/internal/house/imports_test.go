@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"cmd/internal/house":               everything,
 	"cmd/internal/lab":                 everything,
 	"cmd/internal/outdir":              everything,
+	"cmd/internal/systemd":             everything,
 }
 
 // onlyIn says which packages may import a library, or a package of the standard library that acts on the world; tests may import all.

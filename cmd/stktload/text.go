@@ -59,16 +59,23 @@ func per(bytes, updates uint64) float64 { return float64(bytes) / float64(max(1,
 func writeLook(b *bytes.Buffer, k *load.Look) {
 	fmt.Fprintf(b, "look at %.1f s: %s fields of %s keys compared, %d wrong", float64(k.After), short(float64(k.Checked)), short(float64(k.Keys)), k.Wrong)
 	if k.Rates.Checked > 0 {
-		fmt.Fprintf(b, "; rates off by %.3g %% in the mean, %.3g counts at worst", k.Rates.Percent, k.Rates.Worst)
+		fmt.Fprintf(b, "; rates of %.3g in the mean off by %.3g %%, %.3g counts at worst", k.Rates.Mean, k.Rates.Percent, k.Rates.Worst)
 	}
 	b.WriteByte('\n')
 	for _, column := range slices.Sorted(maps.Keys(k.ByColumn)) {
 		fmt.Fprintf(b, "  %s: %d wrong\n", column, k.ByColumn[column])
 	}
-	for _, m := range k.Mistakes {
+	for i, m := range k.Mistakes {
+		if i == maxShown {
+			fmt.Fprintf(b, "  and so on; --json tells more\n")
+			break
+		}
 		fmt.Fprintf(b, "  %s: key %s: %s is %s, must be %s (%s); last sent %s\n", m.Node, m.Key, m.Column, m.Got, m.Expected, m.Counted, m.LastSent)
 	}
 }
+
+// maxShown is how many wrong fields of a look are described.
+const maxShown = 6
 
 // writeTrouble tells what was amiss besides values.
 func writeTrouble(b *bytes.Buffer, r *load.Report) {

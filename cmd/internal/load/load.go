@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"stktc/runtime/peers"
+	"stktc/topology/sticktable"
 )
 
 // load is one run.
@@ -157,43 +159,63 @@ func (l *load) play(ctx context.Context) (*Report, error) {
 	return r, err
 }
 
-// connect waits until every node has a session and has been taught.
+// connect waits until every node has a session, has been taught, and knows of no sums that are not zero: a target that knew nodes of these names before has to drop
+// what they counted.
 func (l *load) connect(ctx context.Context) error {
 	limit := time.Now().Add(l.Connect)
-	for {
-		missing := l.missing()
-		switch {
-		case missing == nil:
-			return nil
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case time.Now().After(limit):
-			return fmt.Errorf("no session with `%s` within %v for node `%s`: %w", l.TargetName, l.Connect, missing.name, missing.reason())
-		}
-		pause(ctx, 2*time.Millisecond)
-	}
-}
-
-func (l *load) missing() *node {
 	for _, n := range l.nodes {
-		if !n.isUp.Load() {
-			return n
+		for {
+			err := n.isReady()
+			switch {
+			case ctx.Err() != nil:
+				return context.Cause(ctx)
+			case err != nil && time.Now().After(limit):
+				return fmt.Errorf("node `%s` and `%s` are not ready within %v: %w", n.name, l.TargetName, l.Connect, err)
+			}
+			if err == nil {
+				break
+			}
+			pause(ctx, 5*time.Millisecond)
 		}
 	}
 	return nil
 }
 
-// reason tells why the node has no session.
-func (n *node) reason() error {
+// isReady gives the reason why the node cannot begin.
+func (n *node) isReady() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
+	case n.isUp.Load():
+		return n.isEmpty()
 	case n.conn != nil:
-		return errors.New("the target does not answer the resync request")
+		return errors.New("the resync request is not answered")
 	case n.lastError != nil:
 		return n.lastError
 	}
 	return errors.New("nobody called")
+}
+
+// isEmpty fails, with an example, while the node knows of a counter that is not 0.
+func (n *node) isEmpty() error {
+	n.in.mu.Lock()
+	defer n.in.mu.Unlock()
+	if !slices.ContainsFunc(n.in.totals, func(total uint64) bool { return total != 0 }) {
+		return nil
+	}
+	left, example := 0, uint32(0)
+	for index := range n.l.keys.total {
+		if row := n.l.shape.row(n.in.rows, index); n.l.isCounted(row) {
+			left++
+			example = index
+		}
+	}
+	return fmt.Errorf("the sums of %d keys counted before are still there, as of %s", left, n.l.keys.text(example))
+}
+
+// isCounted tells whether a counter of the row is not 0.
+func (l *load) isCounted(row []uint32) bool {
+	return slices.ContainsFunc(l.shape.cells, func(c cell) bool { return c.kind != sticktable.FreqCtr && c.scalar(row) != 0 })
 }
 
 // pollEvery is how finely the end of a stage is timed.

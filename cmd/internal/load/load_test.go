@@ -2,11 +2,14 @@ package load
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
+	"stktc/cmd/internal/haproxy"
+	"stktc/cmd/internal/haproxy/haproxytest"
 	"stktc/runtime"
 	"stktc/topology/sticktable"
 )
@@ -83,16 +86,198 @@ func mustBeRight(t *testing.T, c Config) *Report {
 		t.Fatal(err)
 	}
 	if !r.IsRight() {
-		text, _ := json.MarshalIndent(r, "", " ")
-		t.Fatalf("%s", text)
+		for _, k := range r.Looks {
+			t.Logf("look at %.1f s: %d wrong: %v, rates %+v", k.After, k.Wrong, k.ByColumn, k.Rates)
+			for _, m := range k.Mistakes[:min(4, len(k.Mistakes))] {
+				t.Logf("%+v", m)
+			}
+		}
+		t.Fatalf("settled: %v; %d went back, %d live wrong; faults %q, notes %q, latency %+v", r.Stages[len(r.Stages)-1].Settled, r.WentBack, r.BadLife, r.Faults, r.Notes, r.Latency)
 	}
 	return r
 }
 
-func TestAggregator(t *testing.T) {
+// TestKeysAndTypes: whatever the keys and the data types are, everything is summed right.
+func TestKeysAndTypes(t *testing.T) {
+	for name, def := range keyShapes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := config("lb1", "lb2", "lb3")
+			c.Definition = everything(10 * time.Second)
+			c.Definition.Key, c.Definition.KeyLen = def.Key, def.KeyLen
+			c.Table, c.Target = "/st_src", aggregator(t, nil, c.Nodes...)
+			c.Keys = greatEvery // one of them has great values
+			r := mustBeRight(t, c)
+			const fields = 16 + 3*3 + 2 // server_id to http_fail_rate without server_key, which has no value; three arrays of three; glitches
+			if look := r.Looks[0]; look.Checked != look.Keys*fields*3 || look.Keys < greatEvery {
+				t.Errorf("%d fields of %d keys were compared, want %d of each on each node", look.Checked, look.Keys, fields)
+			}
+			if look := r.Looks[0]; look.Rates.Moving == 0 || look.Rates.Mean < 1 {
+				t.Errorf("no rate was above 0: %+v", look.Rates)
+			}
+		})
+	}
+}
+
+// TestRatesFade looks at rates of a short period through all of their decay.
+func TestRatesFade(t *testing.T) {
+	c := config("lb1", "lb2")
+	c.Definition.Columns[2].Period = time.Second
+	c.Target = aggregator(t, nil, c.Nodes...)
+	c.Updates, c.Duration, c.Rate = 0, 1500*time.Millisecond, 10_000
+	c.Looks, c.LookEvery = 8, 300*time.Millisecond
+	r := mustBeRight(t, c)
+	if first, last := r.Looks[0].Rates, r.Looks[len(r.Looks)-1].Rates; first.Mean < 10 || last.Moving != 0 {
+		t.Errorf("rates went from %+v to %+v", first, last)
+	}
+}
+
+func TestManners(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"in order":   func(c *Config) { c.Order = InOrder },
+		"zipf":       func(c *Config) { c.Distribution = Zipf },
+		"no fill":    func(c *Config) { c.NoFill = true },
+		"one node":   func(c *Config) { c.Nodes = c.Nodes[:1] },
+		"no probes":  func(c *Config) { c.Probes = 0 },
+		"deaf":       func(c *Config) { c.Deaf, c.Updates = c.Nodes[1:], 400_000 },
+		"slow":       func(c *Config) { c.Slow, c.SlowRate, c.Updates = c.Nodes[1:], 1<<20, 400_000 },
+		"rates only": func(c *Config) { c.Definition.Columns = c.Definition.Columns[2:] },
+		"reconnects": func(c *Config) { c.Reconnects, c.Rate, c.Away = 3, 50_000, 20*time.Millisecond },
+		"all away":   func(c *Config) { c.Reconnects, c.Updates, c.Away = 5, 200_000, 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := config("lb1", "lb2")
+			c.Target = aggregator(t, nil, c.Nodes...)
+			change(&c)
+			r := mustBeRight(t, c)
+			load := r.Stage("load")
+			if load == nil || int(load.UpdatesIn) < c.Updates {
+				t.Errorf("load: %+v", load)
+			}
+			if fill := r.Stage("fill"); (fill == nil) != c.NoFill || fill != nil && fill.UpdatesIn != uint64(c.Keys*len(c.Nodes)) {
+				t.Errorf("fill: %+v", fill)
+			}
+			if want := int64(len(c.Nodes) * (1 + c.Reconnects)); r.Sessions != want || r.Losses != 0 {
+				t.Errorf("%d sessions, %d lost, want %d: %q", r.Sessions, r.Losses, want, r.Notes)
+			}
+			hasProbes := c.Probes > 0 && len(c.Definition.Columns) == 3
+			if (r.Latency != nil) != hasProbes {
+				t.Errorf("latency %+v", r.Latency)
+			}
+		})
+	}
+}
+
+// TestPace: a paced load keeps its pace.
+func TestPace(t *testing.T) {
 	c := config("lb1", "lb2")
 	c.Target = aggregator(t, nil, c.Nodes...)
+	c.Rate, c.Updates, c.Probes = 20_000, 10_000, 0
+	load := mustBeRight(t, c).Stage("load")
+	if took := float64(load.Sending); took < 0.49 {
+		t.Errorf("10,000 updates at 20,000 a second took %f s", took)
+	}
+}
+
+// TestTargetDials: the nodes wait, and the target calls.
+func TestTargetDials(t *testing.T) {
+	c := config("lb1", "lb2")
+	addresses := map[string]string{}
+	for _, n := range c.Nodes {
+		addresses[n] = closedAddress(t)
+		c.Listen = append(c.Listen, addresses[n])
+	}
+	aggregator(t, addresses, c.Nodes...)
+	mustBeRight(t, c)
+}
+
+// TestAgain: a second run against a target that remembers the first one begins from nothing.
+func TestAgain(t *testing.T) {
+	c := config("lb1", "lb2")
+	c.Keys, c.Target = 20_000, aggregator(t, nil, c.Nodes...)
+	mustBeRight(t, c)
+	c.Keys, c.NoFill, c.Updates = 10_000, true, 5_000
+	if r := mustBeRight(t, c); r.Looks[0].Keys > 5_000+2*probesPerNode {
+		t.Errorf("%d keys are known", r.Looks[0].Keys)
+	}
+}
+
+func TestCannotBePlayed(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"wrong target name": {func(c *Config) { c.TargetName = "other" }, "`503`"},
+		"unknown node":      {func(c *Config) { c.Nodes[1] = "lb9" }, "refuses node `lb9` with `504`"},
+		"nobody there":      {func(c *Config) { c.Target = closedAddress(t); c.Connect = 300 * time.Millisecond }, "refused"},
+		"process has ended": {func(c *Config) { c.PID = 1 << 30 }, "process 1073741824 has ended"},
+		"same names":        {func(c *Config) { c.Nodes[1] = "lb1" }, "there twice"},
+		"no keys":           {func(c *Config) { c.Keys = 0 }, "`0` keys"},
+		"too many keys":     {func(c *Config) { c.Keys = MaxKeys + 1 }, "accepted are 1 to"},
+		"no amount":         {func(c *Config) { c.Updates = 0 }, "neither a number of updates nor a duration"},
+		"short strings":     {func(c *Config) { c.Definition.Key, c.Definition.KeyLen = sticktable.String, 5 }, "of `4` characters"},
+		"same tables":       {func(c *Config) { c.To = c.From }, "must differ"},
+		"unknown deaf":      {func(c *Config) { c.Deaf = []string{"x"} }, "`x` is not one of the nodes"},
+		"address taken":     {func(c *Config) { c.Listen = []string{c.Target, c.Target} }, "in use"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := config("lb1", "lb2")
+			cfg.Target = aggregator(t, nil, cfg.Nodes...)
+			c.change(&cfg)
+			if _, err := Run(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestHAProxyReceives: a real one takes all updates, and has of each key what the last node to push it said.
+func TestHAProxyReceives(t *testing.T) {
+	binary := haproxytest.Binary(t)
+	c := config("lb1", "lb2")
+	c.Table, c.To, c.Target, c.Keys = "/t", "", closedAddress(t), 300
+	text := fmt.Sprintf("peers p\n  peer agg %s\n  peer lb1 %s\n  peer lb2 %s\n  table t.raw type ip size 1k expire 1h store %s\n",
+		c.Target, closedAddress(t), closedAddress(t), c.Definition.StoreString())
+	p := haproxytest.Start(t, haproxy.Config{Binary: binary, Name: "agg", Text: text})
+	c.PID = p.PID()
 	r := mustBeRight(t, c)
-	text, _ := json.MarshalIndent(r, "", " ")
-	t.Logf("%s", text)
+	if s := r.Stage("load"); s.Target == nil || s.UpdatesIn != uint64(c.Updates) || s.UpdatesOut != 0 {
+		t.Errorf("%+v", s)
+	}
+	table, err := p.ShowTable(t.Context(), "p/t.raw")
+	if err != nil || int(table.Used) != c.Keys {
+		t.Fatalf("%+v, %v", table, err)
+	}
+	for _, e := range table.Entries {
+		n, ok := e.Uint("http_req_cnt")
+		if least := uint64(c.Updates / 2 / c.Keys); !ok || n < least {
+			t.Fatalf("%+v: http_req_cnt is below the number of laps, %d", e, least)
+		}
+	}
+}
+
+// TestProgress: it is told, it grows, and its stages come in order.
+func TestProgress(t *testing.T) {
+	c := config("lb1", "lb2")
+	c.Target = aggregator(t, nil, c.Nodes...)
+	c.Updates, c.Rate = 30_000, 30_000
+	var all []Progress
+	c.Progress = func(p Progress) { all = append(all, p) }
+	mustBeRight(t, c)
+	loads := 0
+	for i, p := range all {
+		if p.Done < 0 || p.Done > 1 || p.Sessions != 2 {
+			t.Errorf("%+v", p)
+		}
+		if p.Stage == "load" {
+			loads++
+			if i > 0 && all[i-1].Stage == "load" && all[i-1].Done > p.Done {
+				t.Errorf("%+v after %+v", p, all[i-1])
+			}
+		}
+	}
+	if loads < 2 {
+		t.Errorf("told %d times of a load of a second", loads)
+	}
 }

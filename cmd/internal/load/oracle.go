@@ -63,7 +63,7 @@ func (c *cell) rateSum(rows [][]uint32, now uint32, lag time.Duration) (total, s
 	for _, row := range rows {
 		rate := row[c.word : c.word+rateWords]
 		total += rateAt(rate, now, c.period)
-		if now-rate[rateTick] < 2*c.period {
+		if now-rate[rateTick] < 2*c.period+uint32(lag.Milliseconds()) {
 			moving += float64(max(rate[rateCurr], rate[ratePrev]))
 		}
 	}
@@ -158,6 +158,9 @@ func (k *Look) rate(want, got float64) {
 	diff := math.Abs(got - want)
 	k.Rates.Checked++
 	k.Rates.sumExpected += want
+	if want > 0 {
+		k.Rates.Moving++
+	}
 	k.Rates.sumDiff += diff
 	k.Rates.Worst = max(k.Rates.Worst, diff)
 	if diff > max(1, want*rateTolerance) {

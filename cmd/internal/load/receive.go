@@ -109,14 +109,53 @@ func (s *session) handleUpdate(f peers.Frame, now stamp) error {
 		return nil
 	}
 	if u.Timed && t.def.Expire != 0 && (u.Expire == 0 || time.Duration(u.Expire)*time.Millisecond > t.def.Expire+lifeSlack) {
-		in.badLife++
+		if in.badLife++; in.badLife == 1 {
+			s.n.l.note("%s was sent key %s with a life of %d ms", s.n.name, s.n.l.keys.text(index), u.Expire)
+		}
 	}
-	s.n.store(t, index, u.Values, now)
+	r.batch.add(index, u.Values)
+	if r.batch.n == batchSize {
+		s.storeBatch(now)
+	}
 	return nil
 }
 
-// lifeSlack is what an entry may live longer than its table's entries: the target may have read its clock before it took the update.
-const lifeSlack = 50 * time.Millisecond
+// received is a batch of updates of the current table that are decoded and not yet stored: their rows' cache misses overlap (200 ns an update at 1 million keys
+// when each row was written as it came, 70 ns so).
+type received struct {
+	n       int
+	indices [batchSize]uint32
+	values  []uint64 // of each update, one after the other
+	touched uint32   // keeps the touching of rows from being optimised away
+}
+
+func (b *received) add(index uint32, values []uint64) {
+	if b.n == 0 {
+		b.values = b.values[:0]
+	}
+	b.indices[b.n] = index
+	b.values = append(b.values, values...)
+	b.n++
+}
+
+// storeBatch makes the rows show what was received since the last call. It must be called before the current table changes.
+func (s *session) storeBatch(now stamp) {
+	b, n := &s.read.batch, s.n
+	if b.n == 0 {
+		return
+	}
+	for _, index := range b.indices[:b.n] {
+		b.touched += n.in.rows[int(index)*n.l.shape.words]
+	}
+	slots := len(b.values) / b.n
+	for i, index := range b.indices[:b.n] {
+		n.store(s.read.cur, index, b.values[i*slots:(i+1)*slots], now)
+	}
+	b.n = 0
+}
+
+// lifeSlack is what an entry may live longer than its table's entries: a busy target may have read its clock long before it took the update.
+const lifeSlack = 5 * time.Second
 
 // store makes a row show what the target says.
 func (n *node) store(t *remoteTable, index uint32, values []uint64, now stamp) {

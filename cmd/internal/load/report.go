@@ -94,6 +94,8 @@ type Look struct {
 // Rates tells how exact the rates were, in counts a period.
 type Rates struct {
 	Checked uint64  `json:"checked"`
+	Moving  uint64  `json:"moving"`  // that must not read 0
+	Mean    float64 `json:"mean"`    // that they must read
 	Outside uint64  `json:"outside"` // by more than 1 % and 1 count, before the delay of the link is allowed for
 	Worst   float64 `json:"worst"`
 	Percent float64 `json:"mean_percent"`
@@ -225,6 +227,7 @@ func (k *Look) finish(l *load) {
 	if k.Rates.sumExpected > 0 {
 		k.Rates.Percent = 100 * k.Rates.sumDiff / k.Rates.sumExpected
 	}
+	k.Rates.Mean = k.Rates.sumExpected / float64(max(1, k.Rates.Checked))
 	k.Rates.Worst = math.Round(k.Rates.Worst*1000) / 1000
 }
 

@@ -106,6 +106,7 @@ type reader struct {
 	tables     map[uint32]*remoteTable
 	cur        *remoteTable // nil: updates are of no known table
 	update     peers.Update
+	batch      received
 	acked      time.Time
 	deadline   time.Time
 }
@@ -201,6 +202,7 @@ func (s *session) handleBuffered() error {
 			return err
 		}
 	}
+	s.storeBatch(now)
 	s.acknowledge()
 	return nil
 }
@@ -236,8 +238,10 @@ func (s *session) handleTable(f peers.Frame, now stamp) error {
 	case peers.UpdateEntry, peers.IncUpdate, peers.UpdateTimed, peers.IncUpdateTimed:
 		return s.handleUpdate(f, now)
 	case peers.DefineTable:
+		s.storeBatch(now)
 		return s.define(f.Body)
 	case peers.SwitchTable:
+		s.storeBatch(now)
 		id, err := peers.ParseSwitch(f.Body)
 		r.cur = r.tables[id]
 		return err

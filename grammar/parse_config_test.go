@@ -361,6 +361,9 @@ func FuzzParseConfig(f *testing.F) {
 	for _, text := range seedFiles(f) {
 		f.Add(text)
 	}
+	for _, text := range corpus(f) {
+		f.Add(text)
+	}
 	f.Add([]byte(balancerFile))
 	for _, tt := range wordCases {
 		f.Add([]byte("aggregations a\n" + tt.line + "\npeers b\nserver " + tt.line + "\n"))

@@ -13,7 +13,6 @@ const (
 	CodeDuplicateKey diag.Code = "STK003" // a key that stands twice in one mapping
 	CodeValue        diag.Code = "STK004" // a value of the wrong kind, or out of range
 	CodeMissingKey   diag.Code = "STK005" // a mandatory key that is not there
-	CodeLater        diag.Code = "STK006" // a key of the schema that this version does not carry out
 	CodeText         diag.Code = "STK007" // a file that is not UTF-8 text, or too long
 	CodeDocument     diag.Code = "STK008" // a second YAML document in the file
 	CodeAnchor       diag.Code = "STK009" // an anchor that nothing refers to
@@ -53,7 +52,6 @@ var codes = []CodeInfo{
 	{CodeDuplicateKey, "duplicate-key", "a key stands twice"},
 	{CodeValue, "bad-value", "a value is of the wrong kind or out of range"},
 	{CodeMissingKey, "missing-key", "a mandatory key is missing"},
-	{CodeLater, "not-yet", "a part of the schema is not carried out yet"},
 	{CodeText, "not-text", "a file is not text"},
 	{CodeDocument, "second-document", "the topology file holds a second document"},
 	{CodeAnchor, "unused-anchor", "an anchor is never used"},

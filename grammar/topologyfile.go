@@ -12,6 +12,8 @@ type TopologyFile struct {
 	Name        string
 	Text        []byte
 	HAProxy     Scalar
+	Dialect     Scalar // of all aggregators that do not state one
+	Lease       Scalar // likewise
 	Tables      []*TableEntry
 	Levels      []*LevelEntry
 	Aggregators []*AggregatorEntry
@@ -43,30 +45,6 @@ type ByLevel struct {
 	Levels []Pair
 }
 
-// AggregatorEntry is one entry of "aggregators". Its name may hold a range.
-type AggregatorEntry struct {
-	Name        Scalar
-	Address     Scalar
-	Site        Scalar
-	Sums        []Scalar // selectors
-	Section     Scalar
-	Peers       Scalar
-	StatsSocket []Scalar // "ADDRESS [mode M] [level L]"
-}
-
-// BalancerEntry is one entry of "balancers". Its name may hold a range.
-type BalancerEntry struct {
-	Name      Scalar
-	Address   Scalar
-	Site      Scalar
-	Base      []Scalar
-	Peers     []Pair // peers section and port
-	Bind      Scalar
-	Style     Scalar // "server" or "peer"; zero: not stated
-	LocalPeer Scalar // "external" or "emit"; zero: not stated
-	File      Scalar
-}
-
 // ParseTopology reads a topology file. All mistakes of its syntax and its schema are reported at once, each at its place; the file is never nil
 // and holds what could be understood. Whether names, ranges, addresses and references hold is for package load to find out.
 func ParseTopology(name string, text []byte) (*TopologyFile, diag.List) {
@@ -81,7 +59,7 @@ func ParseTopology(name string, text []byte) (*TopologyFile, diag.List) {
 	return t.file, t.sorted()
 }
 
-// topologyReader is the schema: one method for each kind of mapping.
+// topologyReader reads a file by the tables of its keys.
 type topologyReader struct {
 	*yamlReader
 	file       *TopologyFile
@@ -91,35 +69,24 @@ type topologyReader struct {
 
 // topology reads the whole file. The defaults are read before what they are for, wherever they stand.
 func (t *topologyReader) topology(root *yaml.Node) {
-	var version Scalar
-	var tables, levels, defaults, aggregators, balancers entry
+	var top topEntries
 	root = resolve(root)
-	t.fields(root, "the topology", t.at(root), []field{
-		{key: "version", read: t.one(&version)},
-		{key: "haproxy", read: t.one(&t.file.HAProxy)},
-		{key: "tables", read: keep(&tables), needed: true},
-		{key: "levels", read: keep(&levels), needed: true},
-		{key: "defaults", read: keep(&defaults)},
-		{key: "aggregators", read: keep(&aggregators), needed: true},
-		{key: "balancers", read: keep(&balancers), needed: true},
-		{key: "lease", later: true},
-		{key: "dialect", later: true},
-		{key: "tls", later: true},
-	})
-	if !version.IsZero() && version.Value != "1" {
-		t.errorf(CodeValue, version.Span, "version `%s` of the topology file is not known; accepted is `1`", version.Value)
+	t.fields(root, "the topology", t.at(root), topologyKeys(t.file, &top))
+	if v := top.version; !v.IsZero() && v.Value != "1" {
+		t.errorf(CodeValue, v.Span, "version `%s` of the topology file is not known; accepted is `1`", v.Value)
 		return
 	}
-	t.defaults(defaults)
-	t.levels(levels)
-	t.each(tables, t.table)
-	t.each(aggregators, t.aggregatorEntry)
-	t.each(balancers, t.balancerEntry)
+	t.defaults(top.defaults)
+	t.levels(top.levels)
+	t.each(top.tables, t.table)
+	t.each(top.aggregators, t.aggregatorEntry)
+	t.each(top.balancers, t.balancerEntry)
 }
 
-// keep puts a value aside for later.
-func keep(dst *entry) func(Scalar, *yaml.Node) {
-	return func(key Scalar, v *yaml.Node) { *dst = entry{key, v} }
+// topEntries is what stands at the top of a file, not looked into yet.
+type topEntries struct {
+	version                                          Scalar
+	tables, levels, defaults, aggregators, balancers entry
 }
 
 // each reads a mapping whose keys are names.
@@ -145,11 +112,7 @@ func (t *topologyReader) levels(e entry) {
 	for _, n := range e.value.Content {
 		n = resolve(n)
 		l := &LevelEntry{}
-		t.fields(n, "a level", t.at(n), []field{
-			{key: "name", read: t.one(&l.Name), needed: true},
-			{key: "suffix", read: t.one(&l.Suffix), needed: true},
-			{key: "deliver", read: t.oneOf(&l.Deliver, "true", "false"), later: true},
-		})
+		t.fields(n, "a level", t.at(n), levelKeys(l))
 		t.file.Levels = append(t.file.Levels, l)
 	}
 }
@@ -157,97 +120,48 @@ func (t *topologyReader) levels(e entry) {
 func (t *topologyReader) table(name Scalar, n *yaml.Node) {
 	e := &TableEntry{Name: name}
 	before := len(t.findings)
-	t.fields(n, "table `"+name.Value+"`", name.Span, []field{
-		{key: "type", read: t.one(&e.Type), needed: true},
-		{key: "len", read: t.one(&e.Len)},
-		{key: "size", read: t.byLevel(&e.Size), needed: true},
-		{key: "expire", read: t.byLevel(&e.Expire)},
-		{key: "store", read: t.one(&e.Store), needed: true},
-		{key: "declare", read: t.oneOf(&e.Declare, "proxies", "peers")},
-		{key: "suffixes", read: t.list(&e.Suffixes)},
-		{key: "on", read: t.list(&e.On)},
-		{key: "peers", read: t.one(&e.Peers)},
-		{key: "lease", later: true},
-	})
+	t.fields(n, "table `"+name.Value+"`", name.Span, tableKeys(e))
 	t.findings.About(before, "", name.Value)
 	t.file.Tables = append(t.file.Tables, e)
-}
-
-// byLevel reads a value, or a mapping from level names to values.
-func (t *topologyReader) byLevel(dst *ByLevel) func(Scalar, *yaml.Node) {
-	return func(key Scalar, v *yaml.Node) {
-		dst.Key = key
-		if v.Kind == yaml.MappingNode {
-			t.pairs(&dst.Levels)(key, v)
-			return
-		}
-		t.one(&dst.One)(key, v)
-	}
 }
 
 func (t *topologyReader) defaults(e entry) {
 	if e.value == nil {
 		return
 	}
-	var both, aggregator, balancer entry
-	t.fields(e.value, "`defaults`", e.key.Span, []field{
-		{key: "any", read: keep(&both)},
-		{key: "aggregator", read: keep(&aggregator)},
-		{key: "balancer", read: keep(&balancer)},
-	})
-	if both.value != nil {
-		var site Scalar
-		t.fields(both.value, "`defaults.any`", both.key.Span, append([]field{{key: "site", read: t.one(&site)}}, laterKeys...))
-		t.aggregator.Site, t.balancer.Site = site, site
+	var d defaultEntries
+	t.fields(e.value, "`defaults`", e.key.Span, defaultsKeys(&d))
+	if d.any.value != nil {
+		var both bothEntry
+		t.fields(d.any.value, "`defaults.any`", d.any.key.Span, bothKeys(&both))
+		t.aggregator.Site, t.balancer.Site = both.site, both.site
+		t.aggregator.TLS, t.balancer.TLS = both.tls, both.tls
 	}
-	if aggregator.value != nil {
-		t.fields(aggregator.value, "`defaults.aggregator`", aggregator.key.Span, t.aggregatorFields(&t.aggregator))
+	if d.aggregator.value != nil {
+		t.fields(d.aggregator.value, "`defaults.aggregator`", d.aggregator.key.Span, aggregatorKeys(&t.aggregator))
 	}
-	if balancer.value != nil {
-		t.fields(balancer.value, "`defaults.balancer`", balancer.key.Span, t.balancerFields(&t.balancer))
+	if d.balancer.value != nil {
+		t.fields(d.balancer.value, "`defaults.balancer`", d.balancer.key.Span, balancerKeys(&t.balancer))
 	}
 }
 
-// laterKeys are those of both aggregators and balancers that wait for a later version.
-var laterKeys = []field{{key: "tls", later: true}, {key: "seen_as", later: true}, {key: "extra", later: true}}
+// defaultEntries are the parts of "defaults", not looked into yet.
+type defaultEntries struct{ any, aggregator, balancer entry }
 
-// aggregatorFields are the keys that defaults may have too.
-func (t *topologyReader) aggregatorFields(e *AggregatorEntry) []field {
-	return append([]field{
-		{key: "address", read: t.one(&e.Address)},
-		{key: "site", read: t.one(&e.Site)},
-		{key: "section", read: t.one(&e.Section)},
-		{key: "peers", read: t.one(&e.Peers)},
-		{key: "stats_socket", read: t.list(&e.StatsSocket)},
-		{key: "host", later: true},
-		{key: "file", later: true},
-		{key: "dialect", later: true},
-		{key: "lease", later: true},
-	}, laterKeys...)
-}
-
-func (t *topologyReader) balancerFields(e *BalancerEntry) []field {
-	return append([]field{
-		{key: "address", read: t.one(&e.Address)},
-		{key: "base", read: t.list(&e.Base)},
-		{key: "peers", read: t.pairs(&e.Peers)},
-		{key: "site", read: t.one(&e.Site)},
-		{key: "bind", read: t.one(&e.Bind)},
-		{key: "style", read: t.oneOf(&e.Style, "server", "peer")},
-		{key: "localpeer", read: t.oneOf(&e.LocalPeer, "external", "emit")},
-		{key: "file", read: t.one(&e.File)},
-		{key: "emit", later: true, spares: "base"},
-	}, laterKeys...)
+// bothEntry is what "defaults.any" may say.
+type bothEntry struct {
+	site Scalar
+	tls  TLSEntry
 }
 
 func (t *topologyReader) aggregatorEntry(name Scalar, n *yaml.Node) {
 	e := t.aggregator
 	e.Name = name
 	before := len(t.findings)
-	schema := t.aggregatorFields(&e)
-	schema[0].needed = e.Address.IsZero()
-	schema = append([]field{{key: "sums", read: t.list(&e.Sums), needed: true}}, schema...)
-	t.fields(n, "aggregator `"+name.Value+"`", name.Span, schema)
+	t.fields(n, "aggregator `"+name.Value+"`", name.Span, needs(aggregatorEntryKeys(&e), "address", e.Address.IsZero()))
+	if !e.Host.IsZero() {
+		t.guest(&e)
+	}
 	t.findings.About(before, name.Value, "")
 	t.file.Aggregators = append(t.file.Aggregators, &e)
 }
@@ -256,11 +170,16 @@ func (t *topologyReader) balancerEntry(name Scalar, n *yaml.Node) {
 	e := t.balancer
 	e.Name = name
 	before := len(t.findings)
-	schema := t.balancerFields(&e)
-	for i, missing := range []bool{e.Address.IsZero(), len(e.Base) == 0, len(e.Peers) == 0} {
-		schema[i].needed = missing
-	}
-	t.fields(n, "balancer `"+name.Value+"`", name.Span, schema)
+	keys := needs(balancerKeys(&e), "address", e.Address.IsZero())
+	keys = needs(keys, "base", len(e.Base) == 0)
+	keys = needs(keys, "peers", len(e.Peers) == 0)
+	t.fields(n, "balancer `"+name.Value+"`", name.Span, keys)
 	t.findings.About(before, name.Value, "")
 	t.file.Balancers = append(t.file.Balancers, &e)
+}
+
+// needs makes a key mandatory when the defaults do not give it.
+func needs(keys []field, key string, missing bool) []field {
+	findField(keys, key).needed = missing
+	return keys
 }

@@ -76,6 +76,41 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// TestTLSDefaults: each key is the entry's own, else the balancers', else anybody's.
+func TestTLSDefaults(t *testing.T) {
+	f, findings := ParseTopology("f", []byte(`defaults:
+  any: {tls: {crt: a.pem, ca_file: ca.pem, verify: required}}
+  balancer: {tls: {crt: b.pem}}
+`+strings.Replace(minimal, "{n: {address: 10.0.0.2,", "{o: {address: 10.0.0.3, base: b.cfg, peers: {p: 2}, tls: off}, n: {tls: {verify: none}, address: 10.0.0.2,", 1)))
+	if len(findings) > 0 {
+		t.Fatalf("findings:\n%s", brief(findings))
+	}
+	text := func(e TLSEntry) string {
+		return fmt.Sprintf("%v %s %s %s", e.IsOn(), e.Crt.Value, e.CAFile.Value, e.Verify.Value)
+	}
+	got := []string{text(f.Aggregators[0].TLS), text(f.Balancers[0].TLS), text(f.Balancers[1].TLS)}
+	want := []string{"true a.pem ca.pem required", "false b.pem ca.pem required", "true b.pem ca.pem none"}
+	if strings.Join(got, "; ") != strings.Join(want, "; ") {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestGuestDefaults: what defaults say of a whole file is not a guest's.
+func TestGuestDefaults(t *testing.T) {
+	f, findings := ParseTopology("f", []byte(`defaults: {aggregator: {stats_socket: /run/s, file: agg.cfg, dialect: gpe, hold: 1m, site: x, extra: {global: a, section: b}}}
+`+strings.Replace(minimal, "{agg: {", "{guest: {host: agg, address: \"10.0.0.1:2\", sums: [n]}, agg: {", 1)))
+	if len(findings) > 0 {
+		t.Fatalf("findings:\n%s", brief(findings))
+	}
+	guest, agg := f.Aggregators[0], f.Aggregators[1]
+	if len(guest.StatsSocket)+len(guest.Extra.Global) != 0 || guest.File.Value+guest.Dialect.Value+guest.Site.Value != "" || guest.Hold.Value != "1m" || guest.Extra.Section[0].Value != "b" {
+		t.Errorf("guest %+v", guest)
+	}
+	if agg.File.Value != "agg.cfg" || len(agg.StatsSocket) != 1 || agg.Extra.Global[0].Value != "a" {
+		t.Errorf("host %+v", agg)
+	}
+}
+
 func TestNumbersAndBoolsAreText(t *testing.T) {
 	for _, tt := range []struct{ yaml, want string }{
 		{"2.7", "2.7"}, {`"2.7"`, "2.7"}, {"2.10", "2.10"}, {"0x1F", "0x1F"}, {"yes", "yes"}, {"true", "true"}, {"1_000", "1_000"}, {"!!str 2.7", "2.7"}, {"2026-01-01", "2026-01-01"},
@@ -133,9 +168,17 @@ func TestSchemaFindings(t *testing.T) {
 		{"key that is a list", "type: ip", "type: ip, [a]: b", "1:24-1:25 STK004", "a key is one word"},
 		{"tag", "type: ip", "type: !net ip", "1:25-1:27 STK004", "tag `!net` is not accepted"},
 		{"word of a few", "store: gpc0", "store: gpc0, declare: peer", "1:56-1:60 STK004", "did you mean `peers`?"},
-		{"not yet", "store: gpc0", "store: gpc0, lease: 3s", "1:47-1:52 STK006", "`lease` is part of the schema but this version"},
-		{"not yet, with any value", "sums: [n]", "sums: [n], tls: [{}]", "3:55-3:58 STK006", ""},
-		{"not yet, instead of a needed key", "base: b.cfg", "emit: fragment", "4:36-4:40 STK006", "`emit` is part of the schema"},
+		{"fragment without a base", "base: b.cfg", "emit: fragment", "", ""},
+		{"merged without a base", "base: b.cfg", "emit: merged", "4:13-4:14 STK005", "balancer `n` has no `base`"},
+		{"tls that is not there", "sums: [n]", "sums: [n], tls: off", "", ""},
+		{"tls, a word", "sums: [n]", "sums: [n], tls: yes", "3:60-3:63 STK004", "`tls` is `yes`; accepted are `off`, `false`"},
+		{"tls, a list", "sums: [n]", "sums: [n], tls: [{}]", "3:60-3:61 STK004", "`tls` takes a mapping, found a list"},
+		{"tls, a key", "sums: [n]", "sums: [n], tls: {cafile: x}", "3:61-3:67 STK002", "did you mean `ca_file`?"},
+		{"verify", "sums: [n]", "sums: [n], tls: {verify: maybe}", "3:69-3:74 STK004", "accepted are `none`, `optional`, `required`"},
+		{"extra of a balancer", "base: b.cfg", "base: b.cfg, extra: {global: x}", "4:57-4:63 STK002", "`extra` has no key `global`; accepted are `section`"},
+		{"dialect", "tables:", "dialect: vendor\ntables:", "1:10-1:16 STK004", "accepted are `stktc`, `gpe`, `stktagg`"},
+		{"give_back", "sums: [n]", "sums: [n], give_back: maybe", "3:66-3:71 STK004", "`give_back` is `maybe`"},
+		{"site of a host", "sums: [n]", "sums: [n], host: h, site: s", "3:70-3:71 STK004", "`site` of `agg` concerns the whole file; say it of its host `h`"},
 		{"version", "tables:", "version: 2\ntables:", "1:10-1:11 STK004", "version `2` of the topology file is not known; accepted is `1`"},
 		{"version in quotes", "tables:", "version: \"1\"\ntables:", "", ""},
 		{"second document", "levels:", "---\nlevels:", "1:1-1:7 STK005\n2:1-2:4 STK008", "the topology has no `levels`, `aggregators`, `balancers`"},
@@ -178,13 +221,13 @@ aggregators:
     sums: [m]
 balancers:
   n: {address: 10.0.0.2, base: b.cfg}
-  m: {address: 10.0.0.3, base: b.cfg, peers: {p: 2}, tls: {}}
+  m: {address: 10.0.0.3, base: b.cfg, peers: {p: 2}, tls: {key: x}}
 `))
 	want := `2:40-2:46 STK002
 5:23-5:24 STK004
 10:5-10:9 STK003
 12:3-12:4 STK005
-13:54-13:57 STK006
+13:60-13:63 STK002
 `
 	if got := brief(findings); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -174,15 +174,6 @@ func (r *yamlReader) merge(n *yaml.Node) []entry {
 	return all
 }
 
-// field is one key that a mapping may have.
-type field struct {
-	key    string
-	read   func(key Scalar, value *yaml.Node) // nil: the value is not looked at
-	needed bool
-	later  bool   // of the schema, but not carried out by this version
-	spares string // a key that is not needed beside this one
-}
-
 // fields reads a mapping by its schema. Owner says whose keys these are, "aggregator `aggr1`", and at is where to report what is missing.
 func (r *yamlReader) fields(n *yaml.Node, owner string, at diag.Span, schema []field) {
 	if !r.is(n, yaml.MappingNode, owner+" takes a mapping") {
@@ -195,17 +186,12 @@ func (r *yamlReader) fields(n *yaml.Node, owner string, at diag.Span, schema []f
 			seen[r.unknownKey(e.key, owner, schema)] = true
 			continue
 		}
-		seen[f.key], seen[f.spares] = true, true
-		if f.later {
-			r.errorf(CodeLater, e.key.Span, "`%s` is part of the schema but this version of stktc does not carry it out yet", f.key)
-		}
-		if f.read != nil {
-			f.read(e.key, e.value)
-		}
+		seen[f.key] = true
+		r.value(f, e.key, e.value)
 	}
 	var missing []string
 	for _, f := range schema {
-		if f.needed && !seen[f.key] {
+		if f.needed && !seen[f.key] && (f.spared == nil || !f.spared()) {
 			missing = append(missing, f.key)
 		}
 	}
@@ -229,12 +215,9 @@ func (r *yamlReader) unknownKey(key Scalar, owner string, schema []field) (meant
 		r.unlisted++
 		return ""
 	}
-	var all, accepted []string
+	var all []string
 	for _, f := range schema {
 		all = append(all, f.key)
-		if !f.later {
-			accepted = append(accepted, f.key)
-		}
 	}
 	hint := ""
 	f := Findingf(CodeUnknownKey, key.Span, "")
@@ -243,75 +226,7 @@ func (r *yamlReader) unknownKey(key Scalar, owner string, schema []field) (meant
 		hint = fmt.Sprintf(" did you mean `%s`?", meant)
 		f.Fixes = []diag.Fix{{Title: fmt.Sprintf("write `%s`", meant), Edits: []diag.Edit{{Span: key.Span, NewText: meant}}}}
 	}
-	f.Summary = fmt.Sprintf("%s has no key `%s`;%s accepted are %s", owner, key.Value, hint, List(accepted))
+	f.Summary = fmt.Sprintf("%s has no key `%s`;%s accepted are %s", owner, key.Value, hint, List(all))
 	r.add(f)
 	return meant
-}
-
-// one reads one value.
-func (r *yamlReader) one(dst *Scalar) func(Scalar, *yaml.Node) {
-	return func(key Scalar, v *yaml.Node) {
-		if r.is(v, yaml.ScalarNode, fmt.Sprintf("`%s` takes one value", key.Value)) {
-			*dst = r.scalar(v)
-		}
-	}
-}
-
-// list reads a list of values; one alone stands for a list of one.
-func (r *yamlReader) list(dst *[]Scalar) func(Scalar, *yaml.Node) {
-	return func(key Scalar, v *yaml.Node) {
-		*dst = nil
-		if v.Kind == yaml.ScalarNode && !isNull(v) {
-			v = &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{v}}
-		}
-		if !r.is(v, yaml.SequenceNode, fmt.Sprintf("`%s` takes a list", key.Value)) {
-			return
-		}
-		if len(v.Content) == 0 {
-			r.errorf(CodeValue, key.Span, "`%s` is an empty list", key.Value)
-		}
-		for _, c := range v.Content {
-			if c = resolve(c); r.is(c, yaml.ScalarNode, fmt.Sprintf("`%s` takes a list of single values", key.Value)) {
-				*dst = append(*dst, r.scalar(c))
-			}
-		}
-	}
-}
-
-// Pair is a key and its value in a mapping whose keys are the user's own.
-type Pair struct{ Key, Value Scalar }
-
-// pairs reads a mapping of single values.
-func (r *yamlReader) pairs(dst *[]Pair) func(Scalar, *yaml.Node) {
-	return func(key Scalar, v *yaml.Node) {
-		*dst = nil
-		if !r.is(v, yaml.MappingNode, fmt.Sprintf("`%s` takes a mapping", key.Value)) {
-			return
-		}
-		if len(v.Content) == 0 {
-			r.errorf(CodeValue, key.Span, "`%s` is an empty mapping", key.Value)
-		}
-		for _, e := range r.entries(v) {
-			p := Pair{Key: e.key}
-			r.one(&p.Value)(e.key, e.value)
-			*dst = append(*dst, p)
-		}
-	}
-}
-
-// oneOf reads one of a few words.
-func (r *yamlReader) oneOf(dst *Scalar, words ...string) func(Scalar, *yaml.Node) {
-	return func(key Scalar, v *yaml.Node) {
-		var s Scalar
-		r.one(&s)(key, v)
-		for _, w := range words {
-			if s.Value == w {
-				*dst = s
-				return
-			}
-		}
-		if !s.IsZero() {
-			r.errorf(CodeValue, s.Span, "`%s` is `%s`; %s", key.Value, s.Value, Accepted(s.Value, words))
-		}
-	}
 }

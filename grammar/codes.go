@@ -26,16 +26,17 @@ const (
 
 // Findings about files in HAProxy's syntax, and about the values that both kinds of files share.
 const (
-	CodeLine      diag.Code = "STK020" // a line that breaks HAProxy's rules of words, or does not say what its directive takes
-	CodeDirective diag.Code = "STK021" // a directive that the section does not know
-	CodeStore     diag.Code = "STK022" // a store list that cannot be read
-	CodeDuration  diag.Code = "STK023" // a duration that cannot be read, or out of range
-	CodeSize      diag.Code = "STK024" // a number of entries that cannot be read, or out of range
-	CodeAddress   diag.Code = "STK025" // an address that cannot be read
-	CodeArgument  diag.Code = "STK026" // a line that ends before all its arguments were given
-	CodeTruncated diag.Code = "STK027" // a file that ends in the middle: no line end, an open quote, an open .if
-	CodeDuplicate diag.Code = "STK028" // a directive or keyword that may stand only once
-	CodeExecuted  diag.Code = "STK029" // a directive of an aggregator that this version does not carry out
+	CodeLine        diag.Code = "STK020" // a line that breaks HAProxy's rules of words, or does not say what its directive takes
+	CodeDirective   diag.Code = "STK021" // a directive that the section does not know
+	CodeStore       diag.Code = "STK022" // a store list that cannot be read
+	CodeDuration    diag.Code = "STK023" // a duration that cannot be read, or out of range
+	CodeSize        diag.Code = "STK024" // a number of entries that cannot be read, or out of range
+	CodeAddress     diag.Code = "STK025" // an address that cannot be read
+	CodeArgument    diag.Code = "STK026" // a line that ends before all its arguments were given
+	CodeTruncated   diag.Code = "STK027" // a file that ends in the middle: no line end, an open quote, an open .if
+	CodeDuplicate   diag.Code = "STK028" // a directive or keyword that may stand only once
+	CodeExecuted    diag.Code = "STK029" // a directive of an aggregator that is not carried out
+	CodeCertificate diag.Code = "STK030" // a file with a certificate, a key or authorities that cannot be used
 )
 
 // CodeInfo describes a code in words.
@@ -71,6 +72,7 @@ var codes = []CodeInfo{
 	{CodeTruncated, "truncated", "a file ends in the middle"},
 	{CodeDuplicate, "duplicate-directive", "a directive stands twice"},
 	{CodeExecuted, "not-executed", "a directive is not carried out"},
+	{CodeCertificate, "bad-certificate", "a certificate cannot be used"},
 }
 
 // Codes lists the codes of findings that this package and the loading of files make.

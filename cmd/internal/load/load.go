@@ -32,6 +32,7 @@ type load struct {
 	ends       time.Time    // of a load that counts time
 	unfinished atomic.Int32 // nodes that still push in the stage
 	late       atomic.Uint64
+	settled    time.Duration // longest time from a stage's last push to its last sum
 
 	base  measurement // at the beginning of the stage
 	shown time.Time   // when progress was last told
@@ -243,6 +244,7 @@ func (l *load) playStage(ctx context.Context, at stage) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.settled = max(l.settled, time.Since(l.began)-sent)
 	after, err := l.measure()
 	if err != nil {
 		return nil, err

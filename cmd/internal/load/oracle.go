@@ -73,18 +73,17 @@ func (c *cell) rateSum(rows [][]uint32, now uint32, lag time.Duration) (total, s
 const (
 	rateTolerance = 0.01
 	leastLag      = 20 * time.Millisecond // rounding to even milliseconds twice, and the grain of timers at a period's boundary
-	mostLag       = 500 * time.Millisecond
 )
 
-// lag is the greatest delay that was seen between a push and its sum.
+// lag is the greatest delay that was seen between a push and its sum: by probes, and from the last push of a stage to the last sum.
 func (l *load) lag() time.Duration {
-	var most int64
+	most := int64(l.settled)
 	for _, n := range l.nodes {
 		n.in.mu.Lock()
 		most = max(most, n.in.latency.Max())
 		n.in.mu.Unlock()
 	}
-	return leastLag + min(time.Duration(most), mostLag)
+	return leastLag + time.Duration(most)
 }
 
 // lookBlock is how many keys are compared under one round of locks.
@@ -93,6 +92,7 @@ const lookBlock = 1024
 // look compares every field of every sum on every node.
 func (l *load) look() *Look {
 	k := &Look{After: seconds(time.Since(l.start)), lag: l.lag(), columns: make([]uint64, len(l.shape.cells))}
+	k.Rates.Delay = seconds(k.lag)
 	rows := make([][]uint32, len(l.nodes))
 	for from := uint32(0); from < l.keys.total; from += lookBlock {
 		for _, n := range l.nodes {
@@ -119,7 +119,7 @@ func (l *load) compare(k *Look, rows [][]uint32, index, now uint32) {
 	for i := range l.shape.cells {
 		c := &l.shape.cells[i]
 		if c.kind == sticktable.FreqCtr {
-			l.compareRate(k, i, rows, index, now)
+			l.compareRate(k, i, rows, index, now, isPushed)
 			continue
 		}
 		want := c.sum(rows)
@@ -136,19 +136,19 @@ func (l *load) compare(k *Look, rows [][]uint32, index, now uint32) {
 	}
 }
 
-func (l *load) compareRate(k *Look, cell int, rows [][]uint32, index, now uint32) {
+func (l *load) compareRate(k *Look, cell int, rows [][]uint32, index, now uint32, isPushed bool) {
 	c := &l.shape.cells[cell]
 	want, slack := c.rateSum(rows, now, k.lag)
 	for _, n := range l.nodes {
 		row := l.shape.row(n.in.rows, index)
-		if row[0] == 0 {
-			continue // reported by its counters, or never pushed
+		if !isPushed && row[0] == 0 {
+			continue
 		}
 		k.Checked++
 		got := rateAt(row[c.word:c.word+rateWords], now, c.period)
 		k.rate(want, got)
-		if math.Abs(got-want) > slack {
-			l.wrong(k, cell, n, rows, index, now, fmt.Sprintf("%.1f ± %.1f", want, slack), fmt.Sprintf("%.1f", got))
+		if math.Abs(got-want) > slack || isPushed && row[0] == 0 {
+			l.wrong(k, cell, n, rows, index, now, fmt.Sprintf("%.1f ± %.1f", want, slack), fmt.Sprintf("%.1f %s", got, c.show(row, now)))
 		}
 	}
 }
@@ -181,7 +181,7 @@ func (l *load) wrong(k *Look, cell int, n *node, rows [][]uint32, index, now uin
 		parts = append(parts, l.nodes[i].name+" "+c.show(row, now))
 	}
 	seen := l.shape.row(n.in.rows, index)
-	m := Mistake{Node: n.name, Key: l.keys.text(index), Column: c.name(), Expected: want, Got: got + " " + c.show(seen, now), Counted: strings.Join(parts, ", ")}
+	m := Mistake{Node: n.name, Key: l.keys.text(index), Column: c.name(), Expected: want, Got: got, Counted: strings.Join(parts, ", ")}
 	if m.LastSent = "never"; seen[0] != 0 {
 		m.LastSent = fmt.Sprintf("%.3f s ago", float64(now-seen[0])/1000)
 	}

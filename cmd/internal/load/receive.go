@@ -105,7 +105,9 @@ func (s *session) handleUpdate(f peers.Frame, now stamp) error {
 	in.updates.Add(1)
 	index, ok := s.n.l.keys.index(u.Key)
 	if !ok {
-		in.foreign++
+		if s.n.l.isCounting() && s.n.l.isCountedUpdate(t, u) {
+			in.foreign++
+		}
 		return nil
 	}
 	if u.Timed && t.def.Expire != 0 && (u.Expire == 0 || time.Duration(u.Expire)*time.Millisecond > t.def.Expire+lifeSlack) {
@@ -152,6 +154,16 @@ func (s *session) storeBatch(now stamp) {
 		n.store(s.read.cur, index, b.values[i*slots:(i+1)*slots], now)
 	}
 	b.n = 0
+}
+
+// isCountedUpdate tells whether an update has a counter that is not 0: zeros are how a target takes back what it sent of keys that are gone.
+func (l *load) isCountedUpdate(t *remoteTable, u *peers.Update) bool {
+	for i := range l.shape.cells {
+		if slot := t.binding[i]; slot >= 0 && l.shape.cells[i].isCounter() && u.Values[slot] != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // lifeSlack is what an entry may live longer than its table's entries: a busy target may have read its clock long before it took the update.

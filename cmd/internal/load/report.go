@@ -99,6 +99,7 @@ type Rates struct {
 	Outside uint64  `json:"outside"` // by more than 1 % and 1 count, before the delay of the link is allowed for
 	Worst   float64 `json:"worst"`
 	Percent float64 `json:"mean_percent"`
+	Delay   Seconds `json:"delay_s"` // of the link, that was allowed for
 
 	sumExpected, sumDiff float64
 }

@@ -159,7 +159,7 @@ func TestFindsWhatIsWrong(t *testing.T) {
 			u.Values[slotPrev] += 50
 			return []peers.Update{*u}
 		})}},
-		{name: "updates are lost", column: "gpc0 http_req_cnt", tamper: tamper{update: of(func(*peers.Update) []peers.Update { return []peers.Update{} })}},
+		{name: "updates are lost", column: "gpc0 http_req_cnt http_req_rate", tamper: tamper{update: of(func(*peers.Update) []peers.Update { return []peers.Update{} })}},
 		{name: "a sum goes back for a moment", trouble: func(r *Report) bool { return r.WentBack > 0 }, tamper: tamper{update: of(func(u *peers.Update) []peers.Update {
 			less := *u
 			less.Values = append([]uint64(nil), u.Values...)

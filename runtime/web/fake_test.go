@@ -123,6 +123,7 @@ func sites(t testing.TB) *fake {
 		}
 	}
 	stranger := runtime.PeerStatus{Name: "stranger", Dynamic: true, Counts: true, Connected: true, Since: started, Sessions: 1, Lesson: "none", Status: peers.StatusSuccess}
+	stranger.Refused = []runtime.RefusedTable{{Name: "st.x", Reason: "key type or length differs from the table's: string len 32, and shared sends ip"}}
 	local := runtime.Peer{Name: "top", Address: "127.0.0.1:1", Direction: runtime.Local}
 	return &fake{tick: present, status: runtime.Status{
 		Started: started,

@@ -154,6 +154,10 @@ var aggregatorMetrics = []metric{
 		"stktc_peer_unaccepted_tables", "Tables that the peer was sent and never acknowledged: it does not know them, or their keys differ.", gauge, byLink,
 		links(func(p *runtime.PeerStatus) float64 { return float64(len(refuses(p))) }),
 	},
+	{
+		"stktc_peer_refused_tables", "Tables of the peer that are not summed in this session, for their keys differ from those of other sources.", gauge, byLink,
+		links(func(p *runtime.PeerStatus) float64 { return float64(len(p.Refused)) }),
+	},
 
 	{
 		"stktc_table_keys", "Keys that have a sum.", gauge, byTable,

@@ -162,6 +162,7 @@ function drawNote(p) {
   const bad = [], plain = [];
   if (!p.connected && (p.last_error || p.last_status !== 'ESTA')) bad.push((p.last_error || p.last_status_text).split('\n')[0]);
   if (p.refuses.length) bad.push('does not take ' + p.refuses.join(', '));
+  for (const r of p.refused) bad.push('its table ' + r.table + ' is not summed: ' + r.reason);
   if (p.group) plain.push('group ' + p.group + (p.counts ? ', counts' : ', stands by'));
   if (p.dynamic) plain.push('not in the configuration');
   return h('td', {class: 'wide small'}, bad.length ? h('span', {class: 'note doubt'}, bad.join('; ')) : null, bad.length && plain.length ? '; ' : null, plain.join('; '));

@@ -53,31 +53,36 @@ type (
 		UpOnly bool   `json:"up_only"`
 	}
 	peerJSON struct {
-		Name          string    `json:"name"`
-		Address       string    `json:"address"`
-		Direction     string    `json:"direction"`
-		Group         int       `json:"group"`   // 0: none
-		Counts        bool      `json:"counts"`  // of its group this member counts
-		Dynamic       bool      `json:"dynamic"` // not in the configuration
-		Missing       bool      `json:"missing"` // among the section's missing
-		Connected     bool      `json:"connected"`
-		Inbound       bool      `json:"inbound"`
-		Remote        string    `json:"remote"`
-		PID           int       `json:"pid"`
-		Since         time.Time `json:"since"` // connected, or away
-		Sessions      int       `json:"sessions"`
-		Lesson        string    `json:"lesson"`
-		Status        string    `json:"last_status"`
-		StatusText    string    `json:"last_status_text"`
-		LastError     string    `json:"last_error"`
-		Refuses       []string  `json:"refuses"` // tables that it was sent and never acknowledged
-		UpdatesIn     uint64    `json:"updates_in"`
-		UpdatesOut    uint64    `json:"updates_out"`
-		Ignored       uint64    `json:"ignored"`
-		BytesIn       uint64    `json:"bytes_in"`
-		BytesOut      uint64    `json:"bytes_out"`
-		HeartbeatsIn  uint64    `json:"heartbeats_in"`
-		HeartbeatsOut uint64    `json:"heartbeats_out"`
+		Name          string        `json:"name"`
+		Address       string        `json:"address"`
+		Direction     string        `json:"direction"`
+		Group         int           `json:"group"`   // 0: none
+		Counts        bool          `json:"counts"`  // of its group this member counts
+		Dynamic       bool          `json:"dynamic"` // not in the configuration
+		Missing       bool          `json:"missing"` // among the section's missing
+		Connected     bool          `json:"connected"`
+		Inbound       bool          `json:"inbound"`
+		Remote        string        `json:"remote"`
+		PID           int           `json:"pid"`
+		Since         time.Time     `json:"since"` // connected, or away
+		Sessions      int           `json:"sessions"`
+		Lesson        string        `json:"lesson"`
+		Status        string        `json:"last_status"`
+		StatusText    string        `json:"last_status_text"`
+		LastError     string        `json:"last_error"`
+		Refuses       []string      `json:"refuses"` // tables that it was sent and never acknowledged
+		Refused       []refusedJSON `json:"refused"` // its tables that are not summed
+		UpdatesIn     uint64        `json:"updates_in"`
+		UpdatesOut    uint64        `json:"updates_out"`
+		Ignored       uint64        `json:"ignored"`
+		BytesIn       uint64        `json:"bytes_in"`
+		BytesOut      uint64        `json:"bytes_out"`
+		HeartbeatsIn  uint64        `json:"heartbeats_in"`
+		HeartbeatsOut uint64        `json:"heartbeats_out"`
+	}
+	refusedJSON struct {
+		Table  string `json:"table"`
+		Reason string `json:"reason"`
 	}
 	tableJSON struct {
 		Name         string            `json:"name"`
@@ -136,13 +141,18 @@ func newSectionJSON(snap *snapshot, s *runtime.SectionStatus) sectionJSON {
 }
 
 func newPeerJSON(s *runtime.SectionStatus, p *runtime.PeerStatus) peerJSON {
-	return peerJSON{
+	j := peerJSON{
 		Name: p.Name, Address: p.Address, Direction: p.Direction.String(), Group: p.Group, Counts: p.Counts, Dynamic: p.Dynamic,
 		Missing: slices.Contains(s.Missing, p.Name), Connected: p.Connected, Inbound: p.Inbound, Remote: p.Remote, PID: p.PID,
 		Since: p.Since, Sessions: p.Sessions, Lesson: p.Lesson, Status: p.Status.String(), StatusText: p.Status.Explain(), LastError: p.LastError,
 		Refuses: refuses(p), UpdatesIn: p.UpdatesIn, UpdatesOut: p.UpdatesOut, Ignored: p.Ignored, BytesIn: p.BytesIn, BytesOut: p.BytesOut,
 		HeartbeatsIn: p.HeartbeatsIn, HeartbeatsOut: p.HeartbeatsOut,
+		Refused: []refusedJSON{},
 	}
+	for _, r := range p.Refused {
+		j.Refused = append(j.Refused, refusedJSON{r.Name, r.Reason})
+	}
+	return j
 }
 
 func newTableJSON(t runtime.TableStatus) tableJSON {

@@ -37,6 +37,8 @@ const (
 	CodeDuplicate   diag.Code = "STK028" // a directive or keyword that may stand only once
 	CodeExecuted    diag.Code = "STK029" // a directive of an aggregator that is not carried out
 	CodeCertificate diag.Code = "STK030" // a file with a certificate, a key or authorities that cannot be used
+	CodeIgnore      diag.Code = "STK040" // a comment that is to silence findings, and says not which or not why
+	CodeMixed       diag.Code = "STK043" // an aggregations section in a file of HAProxy's
 )
 
 // CodeInfo describes a code in words.
@@ -73,6 +75,8 @@ var codes = []CodeInfo{
 	{CodeDuplicate, "duplicate-directive", "a directive stands twice"},
 	{CodeExecuted, "not-executed", "a directive is not carried out"},
 	{CodeCertificate, "bad-certificate", "a certificate cannot be used"},
+	{CodeIgnore, "bad-ignore", "a comment that silences findings cannot be understood"},
+	{CodeMixed, "aggregations-in-balancer", "an aggregations section stands in a file of HAProxy's"},
 }
 
 // Codes lists the codes of findings that this package and the loading of files make.

@@ -29,7 +29,17 @@ func ParseConfig(name string, text []byte) (*ConfigFile, diag.List) {
 // ParseConfigIn reads a file as ParseConfig does, with the environment that it is used in: variables become what they stand for.
 func ParseConfigIn(env Environment, name string, text []byte) (*ConfigFile, diag.List) {
 	p := configParser{file: &ConfigFile{Name: name, Text: text}, text: string(text), env: env}
-	p.stop = len(text)
+	return p.parse()
+}
+
+// ParseConfigPartly reads a file as ParseConfigIn does where only a part of the environment is known: what other variables stand for is not.
+func ParseConfigPartly(part Environment, name string, text []byte) (*ConfigFile, diag.List) {
+	p := configParser{file: &ConfigFile{Name: name, Text: text}, text: string(text), env: part, part: true}
+	return p.parse()
+}
+
+func (p *configParser) parse() (*ConfigFile, diag.List) {
+	p.stop = len(p.text)
 	if i := strings.IndexByte(p.text, 0); i >= 0 {
 		p.stop = i
 	}
@@ -45,6 +55,7 @@ type configParser struct {
 	file     *ConfigFile
 	text     string
 	env      Environment
+	part     bool
 	stop     int // offset of the first NUL byte: HAProxy reads no further
 	findings diag.List
 	open     []*Line // the .if lines without their .endif yet
@@ -210,7 +221,7 @@ func (p *configParser) mixed() {
 	if ours == nil || theirs == nil {
 		return
 	}
-	f := Findingf(CodeDirective, ours.Keyword.Span, "`aggregations` and `%s` stand in one file; an aggregator's file has `global` and `aggregations` only, and HAProxy knows no `aggregations`", theirs.Keyword.Value)
+	f := Findingf(CodeMixed, ours.Keyword.Span, "`aggregations` and `%s` stand in one file; an aggregator's file has `global` and `aggregations` only, and HAProxy knows no `aggregations`", theirs.Keyword.Value)
 	f.Related = []diag.Note{{Span: theirs.Keyword.Span, Label: "a section of HAProxy"}}
 	p.findings.Add(*f)
 }

@@ -294,7 +294,7 @@ func TestFileFindings(t *testing.T) {
 		{"nameless peers", "peers\n", CodeArgument, "`peers` has no name", 1},
 		{"two names", "aggregations a b\n", CodeLine, "`b` is not understood behind `aggregations a`", 1},
 		{"old Mac", "global\rpeers p\r", CodeLine, "carriage return", 1},
-		{"mixed", "frontend f\naggregations a\n", CodeDirective, "`aggregations` and `frontend` stand in one file", 2},
+		{"mixed", "frontend f\naggregations a\n", CodeMixed, "`aggregations` and `frontend` stand in one file", 2},
 		{"second bind", "peers p\n bind :1\n bind :2\n", CodeDuplicate, "`bind` stands twice", 3},
 		{"second bind apart", "peers p\n.if 1\n bind :1\n.else\n bind :2\n.endif\n", "", "", 0},
 		{"second hold", "aggregations a\n hold 1s\n hold 2s\n", CodeDuplicate, "`hold` stands twice in the section `aggregations a`", 3},

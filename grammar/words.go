@@ -20,6 +20,7 @@ type splitter struct {
 	start int // offset of the line
 	file  string
 	env   Environment // nil: not known
+	part  bool        // env is only a part: what it does not set is not known
 
 	words    []Scalar // of the line, at the end of what the arena holds
 	from     int      // where the current word starts
@@ -61,7 +62,7 @@ func (a *arena) done(words []Scalar) []Scalar {
 // splitLine reads the line [start, end) of the text. Of a line that HAProxy refuses it gives the words before the offending place.
 func (p *configParser) splitLine(number, start, end int) (Line, *diag.Finding) {
 	text, memory := p.text, &p.arena
-	s := splitter{text: text, pos: start, end: end, line: number, start: start, file: p.file.Name, env: p.env, words: memory.take(len(text) - start)}
+	s := splitter{text: text, pos: start, end: end, line: number, start: start, file: p.file.Name, env: p.env, part: p.part, words: memory.take(len(text) - start)}
 	s.skipBlanks()
 	line := Line{Span: s.span(start, end)}
 	for s.bad == nil && s.pos < s.end && s.text[s.pos] != '#' {
@@ -265,8 +266,10 @@ func (s *splitter) variable() {
 		}
 	}
 	if s.env != nil && v.name[0] != '.' {
-		s.expand(v, i)
-		return
+		if _, set := s.env(v.name); set || !s.part {
+			s.expand(v, i)
+			return
+		}
 	}
 	s.unknown = true
 	for ; s.pos < i; s.pos++ {

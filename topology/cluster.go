@@ -37,10 +37,13 @@ type Cluster struct {
 	Source  Source
 	File    string             // the topology file, or the directory
 	HAProxy sticktable.Version // the oldest HAProxy among the balancers; zero: not stated
-	Levels  []Level            // of a topology file, bottom up; empty for deployed files
-	Nodes   []*Node            // balancers and aggregators
-	Absent  []Text             // nodes that files refer to but whose own files were not given
-	Files   diag.Files         // all texts that spans point into
+	// HAProxyAt is where it is stated.
+	HAProxyAt diag.Span
+	Levels    []Level       // of a topology file, bottom up; empty for deployed files
+	Nodes     []*Node       // balancers and aggregators
+	Absent    []Text        // nodes that files refer to but whose own files were not given
+	Files     diag.Files    // all texts that spans point into
+	Ignores   []diag.Ignore // the comments in them that silence findings
 }
 
 // Level is one tier of summing: the first is what the nodes themselves count.
@@ -59,6 +62,9 @@ type Node struct {
 	LocalPeer    Text            // balancer: value of global's localpeer line
 	Peers        []*PeersSection // balancer
 	Tables       []*Table        // balancer: every stick table of its configuration, synchronised or not
+	BaseTables   []*Table        // balancer: those that a topology's base declares besides; shared by the nodes of one base
+	Uses         []*TableUse     // balancer: what its rules do with tables; shared by the nodes of one base
+	CLI          []StatsSocket   // balancer: HAProxy's own command line sockets
 	Aggregations []*Aggregations // aggregator: one per section
 	Stats        []StatsSocket   // aggregator: its command line sockets
 	Settings     Settings        // aggregator: for all its sections, if they do not say otherwise
@@ -149,7 +155,10 @@ type PeersSection struct {
 	TLS    TLS       // of the listener
 	Style  Style
 	Peers  []*Peer // the others, without Local
-	Extra  []Text  // of a topology: further lines, which are written as they stand
+	// LocalTLS is what the entry for the node itself says; HAProxy dials it when it restarts, to learn from its old process.
+	LocalTLS TLS
+	Shards   Text   // the number of parts that the tables' keys are split into; zero: none
+	Extra    []Text // of a topology: further lines, which are written as they stand
 }
 
 // Style is how a peers section names peers.
@@ -195,6 +204,7 @@ type Peer struct {
 	Replica   bool      // an aggregator that sums the same nodes
 	// Translated tells that the address is known to be another than the peer's own, which address translation leads to: the two are not compared.
 	Translated bool
+	Shard      Text      // the only part of the tables' keys that this peer gets, from 1; zero: all
 	Span       diag.Span // the whole statement, or what in the topology made it
 }
 
@@ -245,7 +255,53 @@ type Table struct {
 	Shape   Shape
 	// RecvOnly tells that nothing but what peers send is stored, current connections among it (HAProxy 3.2).
 	RecvOnly bool
+	KeyWord  Text      // the key's type as written: "ip" and "ipv4" mean the same
+	Options  []Option  // what else the declaration says, in its order
 	Span     diag.Span // the whole statement
+}
+
+// Option is a keyword of a table's declaration, with its value if it takes one: "nopurge", "write-to t2".
+type Option struct{ Keyword, Value Text }
+
+// Option gives the keyword of that name, nil when the declaration does not have it.
+func (t *Table) Option(keyword string) *Option {
+	for i := range t.Options {
+		if t.Options[i].Keyword.Value == keyword {
+			return &t.Options[i]
+		}
+	}
+	return nil
+}
+
+// RuleName is what rules call the table.
+func (t *Table) RuleName() string {
+	if t.InPeers {
+		return t.Peers.Value + "/" + t.Name.Value
+	}
+	return t.Name.Value
+}
+
+// UseKind is what a rule does with a stick table.
+type UseKind uint8
+
+// The kinds of uses.
+const (
+	Counts   UseKind = iota + 1 // makes entries, and counts in them: track-sc, stick on, stick store
+	Reads                       // gives stored data
+	Writes                      // changes stored data
+	Mentions                    // anything else, such as whether a key is there
+)
+
+// TableUse is one place where a rule of a balancer uses a stick table.
+type TableUse struct {
+	Kind    UseKind
+	Proxy   string              // the name of the proxy that the rule stands in; "" in a defaults section
+	Table   Text                // as written: "NAME" or "SECTION/NAME"; zero when the rule names none
+	Counter int                 // of track-sc, and of what reads or changes the entry that it tracks; -1 for others
+	Data    sticktable.DataType // what is read or changed, if HasData
+	HasData bool
+	Index   int       // of an element of an array; -1 for other types
+	Span    diag.Span // of the word that says what is done
 }
 
 // WireName is the table's name in the peers protocol.

@@ -16,10 +16,11 @@ import (
 
 // Host is one host's configuration files.
 type Host struct {
-	Dir    string   // the directory's name, or the name given on the command line
-	FS     fs.FS    // what Paths are paths in
-	Paths  []string // files, in the order in which HAProxy reads them, and directories, which stand for all their *.cfg files
-	Prefix string   // put before a path to name the file in spans: "etc/" makes "etc/hapee1/hapee-lb.cfg"
+	Dir    string                // the directory's name, or the name given on the command line
+	FS     fs.FS                 // what Paths are paths in
+	Paths  []string              // files, in the order in which HAProxy reads them, and directories, which stand for all their *.cfg files
+	Prefix string                // put before a path to name the file in spans: "etc/" makes "etc/hapee1/hapee-lb.cfg"
+	Env    []grammar.Environment // what is known of the host's environment; of several that set a variable the last counts
 }
 
 // Hosts lists the hosts of a directory of deployed files: each of its directories is one. Files that stand in the directory
@@ -147,14 +148,34 @@ func (d *deployed) read(h Host, p string) *grammar.ConfigFile {
 		d.findings.Add(*grammar.Findingf(grammar.CodeText, firstPlace(name), "`%s` is longer than %d MB; no configuration is", name, grammar.MaxFileSize>>20))
 		return nil
 	}
-	config, findings := grammar.ParseConfig(name, data)
+	config, findings := grammar.ParseConfigPartly(h.environment(), name, data)
 	if len(config.Sections) == 0 {
 		d.leftOut(name, config)
 		return nil
 	}
+	if _, again := d.cluster.Files[name]; !again {
+		ignores, bad := config.Ignores()
+		d.cluster.Ignores = append(d.cluster.Ignores, ignores...)
+		findings.Add(bad...)
+	}
 	d.cluster.Files[name] = data
 	d.findings.Add(findings...)
 	return config
+}
+
+// environment is what is known of the host's environment, nil for nothing.
+func (h *Host) environment() grammar.Environment {
+	if len(h.Env) == 0 {
+		return nil
+	}
+	return func(name string) (string, bool) {
+		for _, env := range slices.Backward(h.Env) {
+			if value, set := env(name); set {
+				return value, true
+			}
+		}
+		return "", false
+	}
 }
 
 // readConfig does not open pipes and devices, which would block, and reads no more of a file than a finding about its length needs.

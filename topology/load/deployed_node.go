@@ -23,6 +23,7 @@ func (b *nodeBuilder) file(f *grammar.ConfigFile) {
 		b.sections, b.tables = map[string]*grammar.Section{}, map[string]*topology.Table{}
 	}
 	b.node.Files = append(b.node.Files, f.Name)
+	b.node.Uses = append(b.node.Uses, tableUses(f)...)
 	for _, s := range f.Sections {
 		switch s.Keyword.Value {
 		case "global":
@@ -46,6 +47,8 @@ func (b *nodeBuilder) global(s *grammar.Section, aggregator bool) {
 		case *grammar.StatsSocket:
 			if aggregator {
 				b.node.Stats = append(b.node.Stats, statsSocket(statement, b.findings))
+			} else { // HAProxy's to judge
+				b.node.CLI = append(b.node.CLI, statsSocket(statement, &diag.List{}))
 			}
 		case *grammar.Bind:
 			b.node.Binds = append(b.node.Binds, bind(&s.Lines[i], statement, b.findings))
@@ -62,10 +65,10 @@ func (b *nodeBuilder) proxy(s *grammar.Section) {
 		if !ok {
 			continue
 		}
-		b.table(&topology.Table{
+		b.table(declared(topology.Table{
 			Name: text(s.Name), Peers: text(t.Peers), Proxy: s.Keyword.Value,
 			Shape: readShape(t, b.findings), Span: s.Lines[i].WordsSpan(),
-		}, s.Lines[i].Conditional || s.Header.Conditional)
+		}, t), s.Lines[i].Conditional || s.Header.Conditional)
 	}
 }
 
@@ -115,10 +118,10 @@ func (b *nodeBuilder) peers(s *grammar.Section) {
 	for i := range s.Lines {
 		line := &s.Lines[i]
 		if t, ok := line.Statement.(*grammar.Table); ok {
-			b.table(&topology.Table{
+			b.table(declared(topology.Table{
 				Name: text(t.Name), Peers: text(s.Name), InPeers: true,
 				Shape: readShape(t, b.findings), Span: line.WordsSpan(),
-			}, line.Conditional || s.Header.Conditional)
+			}, t), line.Conditional || s.Header.Conditional)
 			continue
 		}
 		r.line(line)
@@ -136,6 +139,9 @@ type peersReader struct {
 }
 
 func (r *peersReader) line(line *grammar.Line) {
+	if line.Keyword() == "shards" && len(line.Words) > 1 {
+		r.section.Shards = text(line.Words[1])
+	}
 	switch s := line.Statement.(type) {
 	case *grammar.Bind:
 		if r.bind == nil {
@@ -179,10 +185,10 @@ func (r *peersReader) mixed(line *grammar.Line) {
 // server adds a line about a peer; the one without an address is the node itself.
 func (r *peersReader) server(line *grammar.Line, s *grammar.Server) {
 	if s.Address.IsZero() && r.section.Local.IsZero() {
-		r.section.Local = text(s.Name)
+		r.section.Local, r.section.LocalTLS = text(s.Name), readTLS(r.tls, s.Options)
 		return
 	}
-	p := &topology.Peer{Name: text(s.Name), TLS: readTLS(r.tls, s.Options), Span: line.WordsSpan()}
+	p := &topology.Peer{Name: text(s.Name), TLS: readTLS(r.tls, s.Options), Shard: optionValue(s.Options, "shard"), Span: line.WordsSpan()}
 	switch {
 	case !s.Address.IsZero():
 		p.Address = readEndpoint(s.Address, r.findings)
@@ -192,6 +198,15 @@ func (r *peersReader) server(line *grammar.Line, s *grammar.Server) {
 		r.findings.Add(*f)
 	}
 	r.section.Peers = append(r.section.Peers, p)
+}
+
+// optionValue gives the word behind a keyword.
+func optionValue(options []grammar.Scalar, keyword string) topology.Text {
+	i := slices.IndexFunc(options, func(o grammar.Scalar) bool { return o.Value == keyword })
+	if i < 0 || i+1 >= len(options) {
+		return topology.Text{}
+	}
+	return text(options[i+1])
 }
 
 // finish settles what depends on all files of the host: among server lines without an address, the one that localpeer names

@@ -28,6 +28,8 @@ func Topology(fsys fs.FS, name string) (*topology.Cluster, diag.List, error) {
 		findings: findings,
 		cluster:  &topology.Cluster{Source: topology.FromTopology, File: name, Files: diag.Files{name: text}},
 		byName:   map[string]*host{},
+
+		declaredIn: map[string]bool{},
 	}
 	b.version()
 	b.levels()
@@ -38,6 +40,7 @@ func Topology(fsys fs.FS, name string) (*topology.Cluster, diag.List, error) {
 	if err := b.bases(); err != nil {
 		return nil, nil, err
 	}
+	b.rules()
 	return b.cluster, foldRanges(b.findings), nil
 }
 
@@ -99,6 +102,7 @@ type topologyBuilder struct {
 	aggregators []*host
 	balancers   []*host
 	tableList   []*table
+	declaredIn  map[string]bool // see inPeers
 }
 
 func (b *topologyBuilder) errorf(code diag.Code, at diag.Span, format string, args ...any) {

@@ -1,10 +1,9 @@
 package load
 
 import (
-	"net"
-	"net/netip"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,11 +18,18 @@ type host struct {
 	node    *topology.Node
 	site    grammar.Scalar
 	address topology.Address // a balancer's has no port
-	height  int              // levels above the balancers; -1 while it is not known
+	seenAs  []seenAddress
+	tls     topology.TLS    // of its sessions, as listener and as caller
+	extra   []topology.Text // further lines of its sections
+	height  int             // levels above the balancers; -1 while it is not known
 
 	// Of an aggregator.
 	aggregator *grammar.AggregatorEntry
+	on         *host // of a second section in another's file: the aggregator whose file it is
+	settings   topology.Settings
+	lease      topology.Timing // zero span: none
 	members    []member
+	replicas   []*host        // those of one peers section that sum the same members
 	carries    []*table       // the tables that come to it from below
 	tops       map[*table]int // and the height of the highest aggregator that each goes to through this one
 	visit      visit
@@ -71,52 +77,92 @@ func (b *topologyBuilder) version() {
 	}
 	major, _ := strconv.Atoi(m[1])
 	minor, _ := strconv.Atoi(m[2])
-	b.cluster.HAProxy = sticktable.Version{Major: major, Minor: minor}
+	b.cluster.HAProxy, b.cluster.HAProxyAt = sticktable.Version{Major: major, Minor: minor}, v.Span
 }
 
-// hosts makes a host of every name that the file's entries stand for.
+// hosts makes a host of every name that the file's entries stand for. Those that are guests in another's file come last, as they must find it; all
+// are kept in the order of the file.
 func (b *topologyBuilder) hosts() {
-	for _, e := range b.file.Aggregators {
-		b.expandAggregator(e)
+	made := make([][]*host, len(b.file.Aggregators))
+	for _, guests := range []bool{false, true} {
+		for i, e := range b.file.Aggregators {
+			if guests == !e.Host.IsZero() {
+				made[i] = b.expandAggregator(e)
+			}
+		}
 	}
+	b.aggregators = slices.Concat(made...)
 	for _, e := range b.file.Balancers {
 		b.expandBalancer(e)
 	}
 	b.order = append(append(b.order, b.aggregators...), b.balancers...)
 	b.endpoints()
+	b.sitesSeen()
 }
 
-func (b *topologyBuilder) expandAggregator(e *grammar.AggregatorEntry) {
+func (b *topologyBuilder) expandAggregator(e *grammar.AggregatorEntry) (made []*host) {
 	defer b.about(e.Name.Value, "")()
 	s := b.newSpread(e.Name)
-	address, site := s.template(e.Address), s.template(e.Site)
-	var stats []grammar.Template
-	for _, socket := range e.StatsSocket {
-		stats = append(stats, s.template(socket))
+	site, on, address, file := s.template(e.Site), s.template(e.Host), s.template(e.Address), s.template(e.File)
+	stats, seen, tls := s.templates(e.StatsSocket), s.seenTemplates(e.SeenAs), s.tlsTemplates(e.TLS)
+	settings, lease, extra := b.settings(e), b.lease(e), b.extraLines(e.Extra.Section, inAggregations)
+	build := topology.Build{Dialect: b.dialect(e), DialectAt: e.Dialect.Span, Extra: b.extraLines(e.Extra.Global, inGlobal)}
+	if e.Dialect.IsZero() {
+		build.DialectAt = b.file.Dialect.Span
 	}
-	s.each(site, func(h *host, at func(grammar.Template) grammar.Scalar) {
+	s.each(site, func(h *host, at valueOf) {
+		if !on.IsEmpty() && !b.settle(h, at(on)) {
+			return
+		}
 		h.aggregator, h.address = e, b.aggregatorAddress(at(address))
+		h.settings, h.lease, h.extra = settings, lease, extra
+		h.seenAs, h.tls = b.seenAs(h, seen, at), b.tls(h, tls, at)
 		for _, socket := range stats {
 			b.statsSocket(h, at(socket))
 		}
-		h.node.Build = &topology.Build{}
-		b.aggregators = append(b.aggregators, h)
+		own := build
+		own.Output = b.output(at(file))
+		h.node.Build = &own
+		made = append(made, h)
 	})
+	return made
+}
+
+// settle makes a guest of a host: its section goes into the other's file, and what is said of the host holds for it.
+func (b *topologyBuilder) settle(h *host, name grammar.Scalar) bool {
+	on := b.byName[strings.ToLower(name.Value)]
+	switch {
+	case name.IsZero() || b.unnamed && on == nil:
+		return false
+	case on == nil || on.node.Name.Value != name.Value || on.aggregator == nil:
+		var names []string
+		for _, e := range b.file.Aggregators {
+			if e.Host.IsZero() {
+				names = append(names, e.Name.Value)
+			}
+		}
+		b.errorf(grammar.CodeReference, name.Span, "host `%s` of `%s` is not an aggregator with a file of its own; %s", name.Value, h.node.Name.Value, grammar.Accepted(name.Value, names))
+		return false
+	case on.on != nil:
+		b.related(grammar.CodeReference, name.Span, on.aggregator.Host.Span, "a guest itself", "host `%s` of `%s` has no file of its own; its host is `%s`", name.Value, h.node.Name.Value, on.on.node.Name.Value)
+		return false
+	}
+	h.on, h.site, h.node.Site = on, on.site, on.node.Site
+	return true
 }
 
 func (b *topologyBuilder) expandBalancer(e *grammar.BalancerEntry) {
 	defer b.about(e.Name.Value, "")()
 	s := b.newSpread(e.Name)
 	address, site, bind, file := s.template(e.Address), s.template(e.Site), s.template(e.Bind), s.template(e.File)
-	var bases, ports []grammar.Template
-	for _, base := range e.Base {
-		bases = append(bases, s.template(base))
-	}
+	bases, seen, tls, extra := s.templates(e.Base), s.seenTemplates(e.SeenAs), s.tlsTemplates(e.TLS), b.extraLines(e.Extra.Section, inPeers)
+	var ports []grammar.Template
 	for _, p := range b.peersNames(e) {
 		ports = append(ports, s.template(p.Value))
 	}
-	s.each(site, func(h *host, at func(grammar.Template) grammar.Scalar) {
-		h.balancer, h.address = e, b.hostAddress(at(address), false)
+	s.each(site, func(h *host, at valueOf) {
+		h.balancer, h.address, h.extra = e, b.hostAddress(at(address), false), extra
+		h.tls = b.tls(h, tls, at)
 		listen := h.address
 		if !e.Bind.IsZero() {
 			listen = b.hostAddress(at(bind), true)
@@ -124,15 +170,24 @@ func (b *topologyBuilder) expandBalancer(e *grammar.BalancerEntry) {
 		for i, p := range e.Peers {
 			b.listen(h, p.Key, at(ports[i]), listen)
 		}
-		h.node.Build = &topology.Build{Style: styles[e.Style.Value], LocalPeer: localPeerModes[e.LocalPeer.Value], Output: b.output(at(file))}
+		h.seenAs = b.seenAs(h, seen, at)
+		h.node.Build = &topology.Build{Style: styles[e.Style.Value], LocalPeer: localPeerModes[e.LocalPeer.Value], Output: b.output(at(file)), Fragment: e.Emit.Value == "fragment"}
 		for _, base := range bases {
 			b.baseFile(h, at(base))
 		}
 		if h.node.Build.LocalPeer == topology.LocalPeerEmit {
 			h.node.LocalPeer = topology.Text{Value: h.node.Name.Value, Span: e.LocalPeer.Span}
 		}
+		b.styleOf(h)
 		b.balancers = append(b.balancers, h)
 	})
+}
+
+// styleOf refuses TLS with lines of the old style: a peer line listens in clear text.
+func (b *topologyBuilder) styleOf(h *host) {
+	if h.tls.On && h.node.Build.Style == topology.PeerStyle {
+		b.related(grammar.CodeValue, h.balancer.Style.Span, h.tls.Span, "TLS", "`%s` has `style: peer` and TLS, but `peer` lines listen in clear text; accepted is `server`", h.node.Name.Value)
+	}
 }
 
 var styles = map[string]topology.Style{"": topology.ServerStyle, "server": topology.ServerStyle, "peer": topology.PeerStyle}
@@ -189,70 +244,6 @@ func (b *topologyBuilder) listen(h *host, section, port grammar.Scalar, address 
 	h.listens = append(h.listens, l)
 }
 
-// withPort adds the port that is written elsewhere.
-func withPort(a topology.Address, port int, at diag.Span) topology.Address {
-	if a.Unresolved || a.IsZero() || port == 0 {
-		a.Unresolved = true
-		return a
-	}
-	family := ""
-	if i := strings.Index(a.Raw, "@"); i >= 0 {
-		family = a.Raw[:i+1]
-	}
-	a.Port, a.PortSpan = port, at
-	a.Raw = family + net.JoinHostPort(a.Host, strconv.Itoa(port))
-	return a
-}
-
-// hostAddress reads the address of a balancer, whose ports stand elsewhere. Only a listener may be a wildcard.
-func (b *topologyBuilder) hostAddress(s grammar.Scalar, wildcard bool) topology.Address {
-	if s.IsZero() {
-		return topology.Address{Unresolved: true}
-	}
-	a := topology.Address{Host: s.Value, Raw: s.Value, Span: s.Span, HostSpan: s.Span}
-	if _, err := netip.ParseAddr(s.Value); err != nil {
-		a = readAddress(s, &b.findings)
-	}
-	switch {
-	case a.Unresolved:
-	case a.Unix != "":
-		b.errorf(grammar.CodeEndpoint, s.Span, "address `%s` is the path of a socket; accepted are IP and NAME", s.Value)
-	case a.Port != 0:
-		b.errorf(grammar.CodeEndpoint, a.PortSpan, "address `%s` has a port; a balancer's ports are the values of its `peers`", s.Value)
-	case isWildcard(a.Host) && !wildcard:
-		b.errorf(grammar.CodeEndpoint, s.Span, "address `%s` cannot be dialled; accepted are IP and NAME", s.Value)
-	default:
-		return a
-	}
-	a.Unresolved = true
-	return a
-}
-
-func (b *topologyBuilder) aggregatorAddress(s grammar.Scalar) topology.Address {
-	if s.IsZero() {
-		return topology.Address{Unresolved: true}
-	}
-	a := readAddress(s, &b.findings)
-	switch {
-	case a.Unresolved:
-	case a.Unix != "":
-		b.errorf(grammar.CodeEndpoint, s.Span, "address `%s` is the path of a socket; accepted are IP:PORT, [IPV6]:PORT and NAME:PORT", s.Value)
-	case a.Port == 0:
-		b.errorf(grammar.CodeEndpoint, s.Span, "address `%s` has no port; accepted are IP:PORT, [IPV6]:PORT and NAME:PORT", s.Value)
-	case isWildcard(a.Host):
-		b.errorf(grammar.CodeEndpoint, a.HostSpan, "address `%s` cannot be dialled; accepted are IP:PORT, [IPV6]:PORT and NAME:PORT", s.Value)
-	default:
-		return a
-	}
-	a.Unresolved = true
-	return a
-}
-
-func isWildcard(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "" || host == "*" || err == nil && ip.IsUnspecified()
-}
-
 var socketLevels = []string{"user", "operator", "admin"}
 
 var validMode = regexp.MustCompile(`^[0-7]{3,4}$`)
@@ -284,45 +275,4 @@ func (b *topologyBuilder) statsSocket(h *host, s grammar.Scalar) {
 		}
 	}
 	h.node.Stats = append(h.node.Stats, socket)
-}
-
-// endpoints reports addresses at which two nodes, or two sections, would listen.
-func (b *topologyBuilder) endpoints() {
-	type taken struct {
-		by *host
-		at diag.Span
-	}
-	seen := map[string]taken{}
-	claim := func(h *host, a topology.Address) {
-		defer b.about(h.node.Name.Value, "")()
-		if a.Unresolved {
-			return
-		}
-		key := net.JoinHostPort(canonical(a.Host), strconv.Itoa(a.Port))
-		first, twice := seen[key]
-		switch {
-		case !twice:
-			seen[key] = taken{h, a.Span}
-		case first.by.node.Name.Value == h.node.Name.Value:
-			b.errorf(grammar.CodeEndpoint, a.PortSpan, "`%s` has two peers sections on port `%d`", h.node.Name.Value, a.Port)
-		default:
-			b.related(grammar.CodeEndpoint, a.Span, first.at, "first here", "address `%s` of `%s` is that of `%s` too", key, h.node.Name.Value, first.by.node.Name.Value)
-		}
-	}
-	for _, h := range b.order {
-		if h.aggregator != nil {
-			claim(h, h.address)
-		}
-		for _, l := range h.listens {
-			claim(h, withPort(h.address, l.port, l.portAt))
-		}
-	}
-}
-
-// canonical gives one text for one host.
-func canonical(host string) string {
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return ip.String()
-	}
-	return strings.ToLower(host)
 }

@@ -54,8 +54,20 @@ func (s *spread) template(value grammar.Scalar) grammar.Template {
 	return grammar.Template{}
 }
 
-// each makes the entry's hosts. What a template gives for a host is asked through at; it is zero when it is not known.
-func (s *spread) each(site grammar.Template, use func(h *host, at func(grammar.Template) grammar.Scalar)) {
+// templates reads several values of the entry.
+func (s *spread) templates(values []grammar.Scalar) []grammar.Template {
+	var all []grammar.Template
+	for _, v := range values {
+		all = append(all, s.template(v))
+	}
+	return all
+}
+
+// valueOf asks what a template gives for a host; it is zero when that is not known.
+type valueOf func(grammar.Template) grammar.Scalar
+
+// each makes the entry's hosts.
+func (s *spread) each(site grammar.Template, use func(h *host, at valueOf)) {
 	if !s.known() {
 		return
 	}
@@ -84,13 +96,18 @@ func (s *spread) each(site grammar.Template, use func(h *host, at func(grammar.T
 	}
 }
 
+// value gives what a template is for a host. A guest's placeholders stand for the host whose file it is in: certificates and sockets are there.
 func (s *spread) value(h *host, t grammar.Template, i int) grammar.Scalar {
 	if !t.Usable() || t.IsEmpty() {
 		return grammar.Scalar{}
 	}
-	v := t.At(i, h.node.Name.Value, h.node.Site)
-	if t.Holds("site") && h.node.Site == "" {
-		s.errorf(grammar.CodeReference, v.Span, "`{site}` stands here, but `%s` has no `site`", h.node.Name.Value)
+	machine := h.node
+	if h.on != nil {
+		machine = h.on.node
+	}
+	v := t.At(i, machine.Name.Value, machine.Site)
+	if t.Holds("site") && machine.Site == "" {
+		s.errorf(grammar.CodeReference, v.Span, "`{site}` stands here, but `%s` has no `site`", machine.Name.Value)
 		return grammar.Scalar{}
 	}
 	return v

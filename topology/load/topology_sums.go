@@ -126,6 +126,9 @@ func (b *topologyBuilder) sums() {
 	}
 	b.overlaps()
 	b.carry()
+	b.checkReplicas()
+	b.checkGuests()
+	b.leases()
 }
 
 // climb finds an aggregator's height. It stays -1 when a member's is not known, or when members are of different heights.
@@ -225,33 +228,33 @@ func (h *host) families() []string {
 	return h.family
 }
 
-// overlaps reports aggregators of one peers section that share members. Only those that share all are meant so: they are replicas.
+// overlaps finds aggregators of one peers section that share members. Only those that share all are meant so: they are replicas.
 func (b *topologyBuilder) overlaps() {
 	type pair struct{ first, second *host }
-	reported := map[pair]bool{}
+	known := map[pair]bool{}
 	for _, h := range b.order {
 		for i, second := range h.sums {
-			before := h.sums[:i]
-			k := slices.IndexFunc(before, func(first member) bool {
-				return first.height > 0 && second.height > 0 && intersect(first.families(), second.families())
-			})
-			if k < 0 || reported[pair{before[k].host, second.host}] {
-				continue
+			for _, first := range h.sums[:i] {
+				p := pair{first.host, second.host}
+				if known[p] || first.height < 1 || second.height < 1 || !intersect(first.families(), second.families()) {
+					continue
+				}
+				known[p] = true
+				b.overlap(h, first, second)
 			}
-			reported[pair{before[k].host, second.host}] = true
-			b.overlap(h, before[k], second)
 		}
 	}
 }
 
 func (b *topologyBuilder) overlap(shared *host, first, second member) {
-	defer b.about(second.node.Name.Value, "")()
-	code, words := grammar.CodeHeight, "`%s` and `%s` both sum `%s`, but not all the same members; the sets must be equal, or apart"
 	if sameMembers(first.members, second.members) {
-		code = grammar.CodeLater
-		words = "`%s` and `%s` both sum `%s` and all the same members: replicas are part of the schema but this version of stktc does not carry them out yet"
+		first.replicas = append(first.replicas, second.host)
+		second.replicas = append(second.replicas, first.host)
+		return
 	}
-	b.related(code, second.by.Span, first.by.Span, "summed here", words, first.node.Name.Value, second.node.Name.Value, shared.node.Name.Value)
+	defer b.about(second.node.Name.Value, "")()
+	b.related(grammar.CodeHeight, second.by.Span, first.by.Span, "summed here", "`%s` and `%s` both sum `%s`, but not all the same members; the sets must be equal, or apart",
+		first.node.Name.Value, second.node.Name.Value, shared.node.Name.Value)
 }
 
 func sameMembers(a, b []member) bool {
@@ -285,6 +288,23 @@ func (b *topologyBuilder) carry() {
 	for _, a := range slices.Backward(byHeight) {
 		a.climbTables()
 	}
+	for _, a := range b.aggregators {
+		b.checkKept(a)
+	}
+}
+
+// checkKept reports an aggregator whose sums go neither to nodes nor further up.
+func (b *topologyBuilder) checkKept(a *host) {
+	for _, t := range a.carries {
+		if t.delivers(a.height) || a.tops[t] > a.height {
+			continue
+		}
+		defer b.about(a.node.Name.Value, "")()
+		level := b.file.Levels[a.height]
+		b.related(grammar.CodeHeight, a.node.Name.Span, level.Deliver.Span, "not delivered", "`%s` sums table `%s` for nobody: level `%s` is not delivered, and no aggregator sums `%s`",
+			a.node.Name.Value, t.entry.Name.Value, level.Name.Value, a.node.Name.Value)
+		return
+	}
 }
 
 // climbTables finds, for each table that comes to an aggregator whose upper ones know already, how high it is summed.
@@ -300,7 +320,7 @@ func (a *host) climbTables() {
 
 // sound tells whether what was read so far is without errors: what was not understood may be why something seems to be missing.
 func (b *topologyBuilder) sound() bool {
-	return !slices.ContainsFunc(b.findings, func(f diag.Finding) bool { return f.Severity == diag.Error && f.Code != grammar.CodeLater })
+	return !slices.ContainsFunc(b.findings, func(f diag.Finding) bool { return f.Severity == diag.Error })
 }
 
 // gets tells whether a table comes from a member.
@@ -349,6 +369,10 @@ func (b *topologyBuilder) checkRules(a *host, t, u *table) {
 		return
 	}
 	from, to, other := u.suffixes[a.height-1], u.suffixes[a.height], t.suffixes[a.height-1]
+	if t.suffixes[a.height].Value == to.Value && from.Value == other.Value && t.delivers(a.height) && !u.delivers(a.height) {
+		b.related(grammar.CodeHeight, t.entry.Name.Span, u.entry.Name.Span, "summed on", "`%s` would send `%s` of table `%s` to the nodes, but not that of table `%s`, which is summed on; give one of them `suffixes` of its own",
+			a.node.Name.Value, to.Value, t.entry.Name.Value, u.entry.Name.Value)
+	}
 	if made := t.suffixes[a.height]; made.Value == to.Value && from.Value != other.Value && t.entry.Name.Span.Compare(u.entry.Name.Span) < 0 {
 		b.related(grammar.CodeHeight, from.Span, other.Span, "the other", "`%s` would make tables with the suffix `%s` from both `%s` and `%s`", a.node.Name.Value, to.Value, other.Value, from.Value)
 	}

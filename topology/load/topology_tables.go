@@ -15,6 +15,7 @@ type table struct {
 	entry    *grammar.TableEntry
 	suffixes []grammar.Scalar
 	shapes   []topology.Shape // of each suffix
+	kept     []bool           // of each suffix: its level is not delivered, and the table is summed further
 	on       map[*host]bool   // nil: all balancers
 }
 
@@ -34,6 +35,9 @@ func (h *host) section(name grammar.Scalar) *listener {
 	return nil
 }
 
+// delivers tells whether the nodes get the table of the i-th suffix. A table's last sum they get in any case: it goes nowhere else.
+func (t *table) delivers(i int) bool { return !t.kept[i] }
+
 var validSuffix = regexp.MustCompile(`^[A-Za-z0-9._-]*$`)
 
 func (b *topologyBuilder) levels() {
@@ -50,6 +54,21 @@ func (b *topologyBuilder) levels() {
 		b.cluster.Levels = append(b.cluster.Levels, topology.Level{Name: text(l.Name), Suffix: text(l.Suffix)})
 	}
 	b.checkSuffixes(suffixes)
+	b.checkDeliver()
+}
+
+// checkDeliver looks at the ends of the list: the first level is what nodes count themselves, and above the last there is nobody to send sums to.
+func (b *topologyBuilder) checkDeliver() {
+	last := len(b.file.Levels) - 1
+	for i, l := range b.file.Levels {
+		switch {
+		case l.Deliver.Value != "false":
+		case i == 0:
+			b.errorf(grammar.CodeValue, l.Deliver.Span, "level `%s` says `deliver: false`, but the first level is what the nodes count themselves", l.Name.Value)
+		case i == last:
+			b.errorf(grammar.CodeValue, l.Deliver.Span, "level `%s` says `deliver: false`, but it is the last: its sums would go nowhere", l.Name.Value)
+		}
+	}
 }
 
 // checkSuffixes looks at a list of suffixes, bottom up. Only the first may be empty: it takes every table. As suffixes are matched at the end of
@@ -89,6 +108,10 @@ func (b *topologyBuilder) tables() {
 		}
 		b.checkSuffixes(e.Suffixes)
 		b.tooManySuffixes(t)
+		for i := range t.suffixes {
+			inside := 0 < i && i < len(t.suffixes)-1 && i < len(b.file.Levels)
+			t.kept = append(t.kept, inside && b.file.Levels[i].Deliver.Value == "false")
+		}
 		if b.checkName("table", e.Name) {
 			b.checkTableNames(t, names, full)
 		}
@@ -212,7 +235,7 @@ func (b *topologyBuilder) levelNames(t *table, v grammar.ByLevel) {
 		return
 	}
 	for i := range t.suffixes {
-		if l := b.file.Levels[i]; b.byLevel(t, v, i).IsZero() && l.Deliver.Value != "false" && !l.Name.IsZero() {
+		if l := b.file.Levels[i]; b.byLevel(t, v, i).IsZero() && t.delivers(i) && !l.Name.IsZero() {
 			b.errorf(grammar.CodeMissingKey, v.Key.Span, "`%s` of table `%s` says nothing of level `%s`", v.Key.Value, t.entry.Name.Value, l.Name.Value)
 		}
 	}

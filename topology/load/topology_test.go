@@ -18,25 +18,6 @@ import (
 	"stktc/topology"
 )
 
-// dumpTopology writes a cluster and what only a topology file gives.
-func dumpTopology(c *topology.Cluster, findings diag.List) string {
-	d := dumper{}
-	d.line(0, "haproxy %s", c.HAProxy)
-	for _, l := range c.Levels {
-		d.line(0, "level %s suffix %s", d.text(l.Name), d.text(l.Suffix))
-	}
-	for _, n := range c.Nodes {
-		if n.IsBalancer() {
-			d.line(0, "%s: site %q, output %q, localpeer mode %d", n.Name.Value, n.Site, n.Build.Output, n.Build.LocalPeer)
-			for _, b := range n.Build.Base {
-				_, read := c.Files[b.Name]
-				d.line(1, "base %s is %s, read %v", d.text(b.Path), b.Name, read)
-			}
-		}
-	}
-	return d.String() + dump(c, findings)
-}
-
 func TestTopologySeed(t *testing.T) {
 	c, findings, err := Topology(os.DirFS("../../testdata/seed"), "topology.yaml")
 	if err != nil {
@@ -101,6 +82,13 @@ defaults:
 balancers:
   b[1-3]: {address: "10.0.0.[1-3]"}
 `
+
+// upper are the levels and aggregators of the small topology.
+var upper = small[strings.Index(small, "  - {name: one"):strings.Index(small, "defaults:")]
+
+// twoSections is the small topology with a second peers section, and an aggregator for it.
+var twoSections = strings.NewReplacer("levels:", "  u: {type: ip, size: 1, store: gpc0, suffixes: [.x, .y], peers: q}\nlevels:",
+	"p: 1024", "p: 1024, q: 1025", "defaults:", "  other: {address: \"10.0.3.1:1\", peers: q, sums: [b1]}\ndefaults:").Replace(small)
 
 func loadText(t *testing.T, text string) (*topology.Cluster, diag.List) {
 	t.Helper()
@@ -167,8 +155,57 @@ func TestTopologyFindings(t *testing.T) {
 		{"mixed heights", "[\"a*\"]", "[a1, b3]", []string{"STK013 b3: members must all stand on one level"}},
 		{"too high", "  - {name: two, suffix: .t}\n", "", []string{"STK013 top: stands 2 above the nodes, but `levels` ends at 1"}},
 		{"overlap", "sums: [b3]", "sums: [b2, b3]", []string{"STK013 b2: `a1` and `a2` both sum `b2`, but not all the same"}},
-		{"replicas", "sums: [b3]", "sums: [b2, b1]", []string{"STK006 b1: replicas are part of the schema"}},
+		{"replicas", "sums: [b3]", "sums: [b2, b1]", nil},
 		{"no table", "size: 1k", "size: 1k\n    suffixes: [.x, .y]", []string{"STK013 top: no table reaches `top`"}},
+		{"three replicas", "  top:", "  a3: {address: \"10.0.1.3:1\", sums: [b3]}\n  a4: {address: \"10.0.1.4:1\", sums: [b3]}\n  top:", nil},
+		{"half of the replicas", "  top: {address: \"10.0.2.1:1\", sums: [\"a*\"]}", "  top: {address: \"10.0.2.1:1\", sums: [a1, a2]}\n  r: {address: \"10.0.1.3:1\", sums: [b3]}",
+			[]string{"STK013 a2: sums `a2`, but not `r`"}},
+		{"deliver, the first level", ".n}", ".n, deliver: false}", []string{"STK004 false: the first level is what the nodes count themselves"}},
+		{"deliver, the last level", ".t}", ".t, deliver: false}", []string{"STK004 false: it is the last"}},
+		{"deliver", ".o}", ".o, deliver: false}", nil},
+		{"deliver, said", ".o}", ".o, deliver: true}", nil},
+		{"summed for nobody", upper, strings.Replace(strings.Replace(upper, ".o}", ".o, deliver: false}", 1), "\"a*\"", "a1", 1), []string{"STK013 a2: `a2` sums table `t` for nobody"}},
+		{"delivered and kept by one rule", "size: 1k\n    expire: 1m\n    store: gpc0,http_req_rate(10s)\nlevels:\n  - {name: nodes, suffix: .n}\n  - {name: one, suffix: .o}",
+			"size: 1k\n    store: gpc0\n  u: {type: ip, size: 1k, store: gpc0, suffixes: [.n, .o]}\nlevels:\n  - {name: nodes, suffix: .n}\n  - {name: one, suffix: .o, deliver: false}",
+			[]string{"STK013 u: would send `.o` of table `u` to the nodes, but not that of table `t`"}},
+
+		{"host that is not there", "sums: [b3]", "host: a3, sums: [b3]", []string{"STK015 a3: did you mean `a1`?"}},
+		{"host that is a balancer", "sums: [b3]", "host: b1, sums: [b3]", []string{"STK015 b1: host `b1` of `a2` is not an aggregator"}},
+		{"host that is a guest", "sums: [b1, b2]}", "host: a2, section: s, sums: [b1, b2]}\n  a3: {host: a1, address: \"10.0.1.3:1\", sums: [b3]}", []string{"STK015 a1: its host is `a2`"}},
+		{"two sections of one name", "sums: [b3]", "host: a1, sums: [b3]", []string{"STK012 a2: section `one` of `a2` would stand twice in the file of `a1`"}},
+		{"two sections of one name, said", "sums: [b3]", "host: a1, section: one, sums: [b3]", []string{"STK012 one: would stand twice"}},
+		{"a guest", "sums: [b3]", "host: a1, section: guest, sums: [b3]", nil},
+
+		{"tls on one end is for a check", "sums: [b3]", "tls: {crt: x, verify: none}, sums: [b3]", nil},
+		{"tls without certificate", "sums: [b3]", "tls: {ca_file: x}, sums: [b3]", []string{"STK005 tls: has no `crt`"}},
+		{"tls without authorities", "sums: [b3]", "tls: {crt: x}, sums: [b3]", []string{"STK005 tls: has no `ca_file`"}},
+		{"tls without authorities, asked for", "sums: [b3]", "tls: {crt: x, verify: required}, sums: [b3]", []string{"STK005 required: but has no `ca_file`"}},
+		{"tls in the old style", "base: base.cfg", "base: base.cfg, style: peer, tls: {crt: x, verify: none}", []string{"STK004 peer: `peer` lines listen in clear text"}},
+		{"tls with a placeholder", "sums: [b3]", "tls: {crt: \"{site}.pem\", verify: none}, sums: [b3]", []string{"STK015 \"{site}.pem\": `a2` has no `site`"}},
+
+		{"seen from nowhere", "sums: [b3]", "seen_as: {nyc: \"1.2.3.4:5\"}, sums: [b3]", []string{"STK015 nyc: no host stands in site `nyc`"}},
+		{"seen from its own site", "sums: [b3]", "site: nyc, seen_as: {nyc: \"1.2.3.4:5\"}, sums: [b3]", []string{"STK015 nyc: stands in site `nyc` itself"}},
+		{"seen at no port", "sums: [b3]", "site: nyc, seen_as: {par: 1.2.3.4}, sums: [b3]", []string{"STK014 1.2.3.4: has no port", "STK015 par: accepted are `nyc`"}},
+		{"seen at one address", "base: base.cfg", "site: x, seen_as: {y: 1.2.3.4}, base: base.cfg", []string{"STK014 1.2.3.4: address `1.2.3.4:1024` of `b2` is that of `b1` too", "STK015 y: accepted are `x`"}},
+		{"seen at a port of one section", "base: base.cfg, peers: {p: 1024}", "site: x, seen_as: {y: \"1.2.3.4:5\"}, base: base.cfg, peers: {p: 1024, q: 1025}", []string{"STK014 5: `b1` has 2 peers sections", "STK015 y: accepted are `x`"}},
+		{"site's name", "sums: [b3]", "seen_as: {\"n y\": \"1.2.3.4:5\"}, sums: [b3]", []string{"STK012 \"n y\": site `n y`"}},
+
+		{"hold without unit", "sums: [b3]", "hold: 60, sums: [b3]", []string{"STK023 60: has no unit"}},
+		{"lease of no time", "haproxy", "lease: 0s\nhaproxy", []string{"STK023 0s: is no time"}},
+		{"lease", "haproxy", "lease: 3s\nhaproxy", nil},
+		{"lease whose key is too long", "sums: [b3]", "lease: 3s, section: a123456789b123456789c123456789d1, sums: [b3]", []string{"STK012 a123456789b123456789c123456789d1: at most 31 characters"}},
+		{"lease table that is summed", small, "lease: 3s\n" + strings.Replace(small, ".o}", ".lease}", 1), []string{"STK012 .lease: is the end of `stktc.lease`"}},
+		{"lease over two peers sections", small, "lease: 3s\n" + twoSections, []string{"STK012 3s: `b1` gets leases over two peers sections"}},
+		{"lease over two peers sections, one declared in peers", small, "lease: 3s\n" + strings.Replace(twoSections, "peers: q", "peers: q, declare: peers", 1), nil},
+		{"extra that begins a section", "sums: [b3]", "extra: {section: \"peers x\"}, sums: [b3]", []string{"STK004 peers x: `peers` begins a section"}},
+		{"extra that is derived", "sums: [b3]", "extra: {section: [\"forward .x\"]}, sums: [b3]", []string{"STK004 forward .x: has no place in `extra`: it is derived from `levels`"}},
+		{"extra with a key", "sums: [b3]", "extra: {global: hold 3s}, sums: [b3]", []string{"STK004 hold 3s: it has a key of its own"}},
+		{"extra with a slip", "sums: [b3]", "extra: {global: trash-bath 3}, sums: [b3]", []string{"STK021 trash-bath: did you mean `trash-batch`?"}},
+		{"extra with a condition", "sums: [b3]", "extra: {global: [.endif]}, sums: [b3]", []string{"STK020 .endif: no `.if` before it", "STK004 .endif: conditions are not for generated lines"}},
+		{"extra with an open quote", "sums: [b3]", "extra: {global: [\"source 'x\"]}, sums: [b3]", []string{"STK027 ': "}},
+		{"extra", "sums: [b3]", "extra: {global: [\"# why\", source 1.2.3.4], section: strict-names}, sums: [b3]", nil},
+		{"extra of a balancer", "base: base.cfg", "base: base.cfg, extra: {section: \"server x 1.2.3.4:5\"}", []string{"STK004 server x 1.2.3.4:5: it is derived from `sums`"}},
+		{"aggregator's file", "sums: [b3]", "file: a/b, sums: [b3]", []string{"STK012 a/b: is not the name of a file"}},
 		{"aggregator's peers", "sums: [b3]", "peers: q, sums: [b3]", []string{"STK015 q: is not that of `b3`"}},
 		{"aggregator's section", "sums: [b3]", "section: a b, sums: [b3]", []string{"STK012 a b: section `a b`"}},
 		{"two sources of one suffix", "levels:", "  u: {type: ip, size: 1, store: gpc0, suffixes: [.x, .o]}\nlevels:", []string{"STK013 .x: from both `.n` and `.x`"}},
@@ -221,7 +258,7 @@ func TestTopologyFindings(t *testing.T) {
 
 // ofNoNode are the cases of TestTopologyFindings that concern the version and the levels.
 var ofNoNode = map[string]bool{
-	"haproxy": true, "suffix twice": true, "suffixes that end alike": true, "empty suffix above": true, "suffix": true, "level twice": true,
+	"haproxy": true, "deliver, the first level": true, "deliver, the last level": true, "suffix twice": true, "suffixes that end alike": true, "empty suffix above": true, "suffix": true, "level twice": true,
 }
 
 func hasFinding(findings diag.List, text, want string) bool {
@@ -319,8 +356,8 @@ func TestManyNodes(t *testing.T) {
 	if d := time.Since(start); d > 20*time.Second {
 		t.Errorf("took %v", d)
 	}
-	if len(findings) != rungs+1 || findings[0].Code != grammar.CodeLater {
-		t.Errorf("%d findings, the first is %v", len(findings), findings[:min(1, len(findings))])
+	if len(findings) > 0 {
+		t.Errorf("%d findings, the first is %v", len(findings), findings[0])
 	}
 	if got := len(c.Nodes); got != 9000+2*(rungs+1) {
 		t.Errorf("%d nodes", got)

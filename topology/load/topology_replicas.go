@@ -1,0 +1,94 @@
+package load
+
+import (
+	"slices"
+
+	"stktc/grammar"
+	"stktc/topology"
+)
+
+// checkReplicas makes sure that who sums one of several replicas sums them all: else what is above hangs on that one.
+func (b *topologyBuilder) checkReplicas() {
+	for _, a := range b.aggregators {
+		for _, up := range a.sums {
+			for _, r := range a.replicas {
+				if !slices.ContainsFunc(up.members, func(m member) bool { return m.host == r }) {
+					done := b.about(up.node.Name.Value, "")
+					b.related(grammar.CodeHeight, up.by.Span, r.node.Name.Span, "the other", "`%s` sums `%s`, but not `%s`, which sums the same members and stands in for it", up.node.Name.Value, a.node.Name.Value, r.node.Name.Value)
+					done()
+				}
+			}
+		}
+	}
+}
+
+// checkGuests makes sure that the sections of one file have names of their own.
+func (b *topologyBuilder) checkGuests() {
+	type section struct {
+		file *host
+		name string
+	}
+	first := map[section]*host{}
+	for _, guests := range []bool{false, true} {
+		for _, a := range b.aggregators {
+			if (a.on != nil) != guests {
+				continue
+			}
+			name := b.sectionName(a)
+			k := section{a.machine(), name.Value}
+			if first[k] == nil {
+				first[k] = a
+				continue
+			}
+			done := b.about(a.machine().node.Name.Value, "")
+			at := a.node.Name.Span
+			if s := a.aggregator.Section; !s.IsZero() {
+				at = s.Span
+			}
+			b.related(grammar.CodeName, at, first[k].node.Name.Span, "the first", "section `%s` of `%s` would stand twice in the file of `%s`; `section` gives it another name", name.Value, a.node.Name.Value, k.file.node.Name.Value)
+			done()
+		}
+	}
+}
+
+// machine is the host whose file an aggregator's section is in.
+func (h *host) machine() *host {
+	if h.on != nil {
+		return h.on
+	}
+	return h
+}
+
+// sectionName is the name of an aggregator's section: its own, else its level's.
+func (b *topologyBuilder) sectionName(a *host) topology.Text {
+	if s := a.aggregator.Section; !s.IsZero() {
+		return text(s)
+	}
+	if 0 < a.height && a.height < len(b.cluster.Levels) {
+		return b.cluster.Levels[a.height].Name
+	}
+	return topology.Text{}
+}
+
+// groups numbers, from 1 on, the sets of replicas among hosts that one section lists in one direction. Who has no replica among them has no number.
+func groups(list []member) map[*host]int {
+	numbers := map[*host]int{}
+	next := 1
+	for _, m := range list {
+		if numbers[m.host] > 0 {
+			continue
+		}
+		replicas := slices.DeleteFunc(slices.Clone(m.replicas), func(r *host) bool {
+			return !slices.ContainsFunc(list, func(o member) bool { return o.host == r })
+		})
+		if len(replicas) == 0 {
+			continue
+		}
+		numbers[m.host] = next
+		for _, r := range replicas {
+			numbers[r] = next
+		}
+		next++
+	}
+	return numbers
+}

@@ -36,9 +36,9 @@ const (
 	CodeTruncated   diag.Code = "STK027" // a file that ends in the middle: no line end, an open quote, an open .if
 	CodeDuplicate   diag.Code = "STK028" // a directive or keyword that may stand only once
 	CodeExecuted    diag.Code = "STK029" // a directive of an aggregator that is not carried out
-	CodeCertificate diag.Code = "STK030" // a file with a certificate, a key or authorities that cannot be used
 	CodeIgnore      diag.Code = "STK040" // a comment that is to silence findings, and says not which or not why
 	CodeMixed       diag.Code = "STK043" // an aggregations section in a file of HAProxy's
+	CodeCertificate diag.Code = "STK044" // a file with a certificate, a key or authorities that cannot be used
 )
 
 // CodeInfo describes a code in words.
@@ -74,9 +74,9 @@ var codes = []CodeInfo{
 	{CodeTruncated, "truncated", "a file ends in the middle"},
 	{CodeDuplicate, "duplicate-directive", "a directive stands twice"},
 	{CodeExecuted, "not-executed", "a directive is not carried out"},
-	{CodeCertificate, "bad-certificate", "a certificate cannot be used"},
 	{CodeIgnore, "bad-ignore", "a comment that silences findings cannot be understood"},
 	{CodeMixed, "aggregations-in-balancer", "an aggregations section stands in a file of HAProxy's"},
+	{CodeCertificate, "bad-certificate", "a certificate cannot be used"},
 }
 
 // Codes lists the codes of findings that this package and the loading of files make.

@@ -37,6 +37,7 @@ type Section struct {
 	NoGiveBack   bool          // a node that restarted empty does not get its own last values
 	Hold         time.Duration // how long a disconnected peer's contributions live; 0: their table's expire, else DefaultHold
 	Pace         time.Duration // least time between two sends of one key to one peer; 0: none
+	StrictNames  bool          // the certificate of each peer must bear its name
 }
 
 // Rule sums tables that end in From into tables that end in To instead. An empty From takes every table that ends neither

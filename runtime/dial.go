@@ -78,28 +78,40 @@ func (l *link) dial(ctx context.Context) bool {
 	if secure != nil {
 		conn = tls.Client(conn, secure)
 	}
-	unread, status, err := l.greet(ctx, conn)
+	unread, status, err := l.greet(ctx, conn, secure)
 	if err != nil || status != peers.StatusSuccess {
 		conn.Close()
 		l.dialled(status, err)
 		return false
 	}
-	l.adopt(conn, unread, false, 0)
+	l.adopt(conn, unread, nil, 0)
 	return true
 }
 
-// greet says hello and reads the answer.
-func (l *link) greet(ctx context.Context, conn net.Conn) (unread []byte, status peers.Status, err error) {
+// greet shakes hands, says hello and reads the answer.
+func (l *link) greet(ctx context.Context, conn net.Conn, secure *tls.Config) (unread []byte, status peers.Status, err error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	conn.SetDeadline(time.Now().Add(dialTimeout))
+	if secured, ok := conn.(*tls.Conn); ok {
+		if err := shakeHands(secured); err != nil {
+			return nil, peers.StatusConnecting, err
+		}
+	}
+	if err := l.trust(conn, secure); err != nil {
+		return nil, peers.StatusConnecting, err
+	}
+	l.startGreeting()
 	hello := peers.Hello{Called: l.name, Caller: l.local, PID: os.Getpid()}
 	if _, err := conn.Write(peers.AppendHello(nil, hello)); err != nil {
 		return nil, peers.StatusConnected, err
 	}
 	r := bufio.NewReader(conn)
+	if first, _ := r.Peek(1); isTLS(first) {
+		return nil, peers.StatusConnected, errWantsTLS
+	}
 	if status, err = peers.ReadStatus(r); err != nil {
-		return nil, peers.StatusConnected, fmt.Errorf("no answer to the hello: %w", err)
+		return nil, peers.StatusConnected, fmt.Errorf("no answer to the hello: %w", explainTLS(err)) // TLS 1.3 refuses our certificate this late
 	}
 	unread, err = r.Peek(r.Buffered())
 	conn.SetDeadline(time.Time{})
@@ -115,6 +127,9 @@ func (a *Aggregator) connect(ctx context.Context, address string) (net.Conn, err
 	a.mu.Lock()
 	if a.cfg.Source != nil && network(address) == "tcp" {
 		d.LocalAddr = a.cfg.Source
+		if a.cfg.Source.Port != 0 {
+			d.Control = shareSource
+		}
 	}
 	a.mu.Unlock()
 	return d.DialContext(ctx, network(address), address)
@@ -127,9 +142,16 @@ func (l *link) startDialling() (address string, secure *tls.Config) {
 	return l.address, l.tls
 }
 
+// startGreeting notes that the peer's end accepted the connection.
+func (l *link) startGreeting() {
+	l.mu.Lock()
+	l.greeting = true
+	l.mu.Unlock()
+}
+
 func (l *link) endDialling() {
 	l.mu.Lock()
-	l.dialling = false
+	l.dialling, l.greeting = false, false
 	l.mu.Unlock()
 }
 

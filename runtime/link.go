@@ -27,9 +27,12 @@ type link struct {
 	tls      *tls.Config // to dial with; nil: clear text
 	members  []*member   // the sections that list both names
 	sess     *session.Session
+	conn     net.Conn      // of the present session
+	via      *listener     // that accepted it; nil: we dialled
 	owner    *conversation // of the present session
 	done     chan struct{} // closed when sess has ended
 	dialling bool
+	greeting bool // our hello is on its way
 	closed   bool // no new sessions
 	inbound  bool
 	remote   string // address of the present session
@@ -38,10 +41,10 @@ type link struct {
 	sessions int
 	status   peers.Status // of the last dial
 	lastErr  error
-	refused  bool   // the last dial was refused: nobody is there
-	lesson   lesson // what the peer taught in this session
-	whole    bool   // the peer's last word in this session is that it has everything
-	atOnce   bool   // so was its first word, and every other
+	refused  bool      // the last dial was refused: nobody is there
+	lesson   lesson    // what the peer taught in this session
+	whole    bool      // the peer's last word in this session is that it has everything
+	writes   time.Time // since when the peer, a replica, writes to the nodes by its own word; zero: it does not
 	holds    map[*table]*time.Timer
 	past     Traffic // of sessions that have ended
 
@@ -99,11 +102,11 @@ func (l *link) saysWhole() bool {
 	return l.whole
 }
 
-// wasWholeAtOnce tells whether the peer was whole when this session began, and has been since.
-func (l *link) wasWholeAtOnce() bool {
+// writesSince tells since when the peer, a replica, writes to the nodes; zero: it does not, or is not whole.
+func (l *link) writesSince() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.atOnce
+	return l.writes
 }
 
 // settled tells whether nothing more is to be expected of the peer before sums are sent: it has taught, or nobody is there. An aggregator below that says partial has just
@@ -129,7 +132,7 @@ func (l *link) withSession(f func(*session.Session)) {
 
 // adopt makes the connection the peer's session. The newest one stays, as with HAProxy: two that cross may end each other, and chance in the delays
 // before the next dial breaks the tie.
-func (l *link) adopt(conn net.Conn, unread []byte, inbound bool, pid int) {
+func (l *link) adopt(conn net.Conn, unread []byte, via *listener, pid int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -140,8 +143,10 @@ func (l *link) adopt(conn net.Conn, unread []byte, inbound bool, pid int) {
 	c := &conversation{l: l, log: l.log, begun: map[*table]bool{}, members: l.members}
 	c.sess = session.New(session.Config{Conn: conn, Unread: unread, Owner: c, Clock: l.a.now, Logger: l.log})
 	l.sess, l.done, l.owner = c.sess, make(chan struct{}), c
+	inbound := via != nil
+	l.conn, l.via = conn, via
 	l.inbound, l.pid, l.remote = inbound, pid, conn.RemoteAddr().String()
-	l.lesson, l.whole, l.atOnce = notTaught, false, false
+	l.lesson, l.whole, l.writes = notTaught, false, time.Time{}
 	l.refusedTables = nil
 	l.refused, l.status, l.lastErr = false, peers.StatusSuccess, nil
 	l.since = time.Now()
@@ -166,7 +171,7 @@ func (l *link) converse(c *conversation) {
 	l.mu.Lock()
 	l.past.add(c.sess.Stats())
 	if l.sess == c.sess {
-		l.sess, l.owner = nil, nil
+		l.sess, l.owner, l.conn, l.via = nil, nil, nil, nil
 		l.since = time.Now()
 		l.lastErr = err
 	}

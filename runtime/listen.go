@@ -4,10 +4,14 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"stktc/runtime/peers"
@@ -45,7 +49,7 @@ func (c *Config) wanted() (addresses []string, what map[string]*serves) {
 			what[address] = w
 			addresses = append(addresses, address)
 		}
-		if w.tls == nil {
+		if t != nil {
 			w.tls = t
 		}
 		w.sections = append(w.sections, sections...)
@@ -123,26 +127,21 @@ func (l *listener) serve(ctx context.Context) {
 }
 
 // welcome reads a hello and answers it.
-func (l *listener) welcome(ctx context.Context, conn net.Conn) {
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(helloTimeout))
-	conn, err := l.secure(conn)
-	if err != nil {
-		l.a.log.Warn("peer refused: TLS", "from", conn.RemoteAddr(), "err", err)
-		stop()
-		conn.Close()
-		return
+func (l *listener) welcome(ctx context.Context, accepted net.Conn) {
+	stop := context.AfterFunc(ctx, func() { accepted.Close() })
+	accepted.SetDeadline(time.Now().Add(helloTimeout))
+	conn, r, hello, status, err := l.hear(accepted)
+	var link *link
+	if err == nil {
+		link, status = l.judge(hello, status)
 	}
-	r := bufio.NewReader(conn)
-	hello, status, err := peers.ReadHello(r)
-	if err != nil {
-		l.a.log.Debug("no hello", "from", conn.RemoteAddr(), "err", err)
-		stop()
-		conn.Close()
-		return
+	if link != nil {
+		err = link.trust(conn, l.serves.Load().tls)
 	}
-	link, status := l.judge(hello, status)
-	if status == peers.StatusNone || link != nil && link.leavesDialling() {
+	if err != nil {
+		l.a.log.Log(ctx, gravity(err), "peer refused", "from", conn.RemoteAddr(), "caller", hello.Caller, "err", err)
+	}
+	if err != nil || status == peers.StatusNone || link != nil && link.leavesDialling() {
 		stop()
 		conn.Close() // without a status line: HAProxy and we take that as temporary
 		return
@@ -155,17 +154,29 @@ func (l *listener) welcome(ctx context.Context, conn net.Conn) {
 	}
 	unread, _ := r.Peek(r.Buffered())
 	conn.SetDeadline(time.Time{})
-	link.adopt(conn, unread, true, hello.PID)
+	link.adopt(conn, unread, l, hello.PID)
 }
 
-// secure does the TLS handshake where the listener asks for one.
-func (l *listener) secure(conn net.Conn) (net.Conn, error) {
-	cfg := l.serves.Load().tls
-	if cfg == nil {
-		return conn, nil
+// hear shakes hands where the listener has TLS, and reads the hello. The connection is never nil.
+func (l *listener) hear(accepted net.Conn) (conn net.Conn, r *bufio.Reader, hello peers.Hello, status peers.Status, err error) {
+	if conn, err = l.secure(accepted); err != nil {
+		return conn, nil, hello, peers.StatusNone, err
 	}
-	secured := tls.Server(conn, cfg)
-	return secured, secured.Handshake()
+	r = bufio.NewReader(conn)
+	if first, _ := r.Peek(1); isTLS(first) {
+		return conn, nil, hello, peers.StatusNone, errWantsTLS
+	}
+	hello, status, err = peers.ReadHello(r)
+	return conn, r, hello, status, err
+}
+
+// gravity: who connects and says nothing looks only whether somebody listens.
+func gravity(err error) slog.Level {
+	var timeout net.Error
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.As(err, &timeout) && timeout.Timeout() {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
 }
 
 // judge gives the link that a hello asks for, or the status that HAProxy's own acceptor would answer: operators diagnose by it. StatusNone is a
@@ -254,10 +265,17 @@ func (a *Aggregator) unlist(l *link) {
 	a.dismiss(l, l.currentMembers())
 }
 
-// leavesDialling tells whether an inbound hello is to be dropped for our own dial that is under way: between aggregators the smaller name's dial counts.
+// crossing is how long after a dial of ours an inbound hello is taken for one that crossed it.
+const crossing = 100 * time.Millisecond
+
+// leavesDialling tells whether an inbound hello is to be dropped for a dial of our own that it crosses: two ends that both take the other's connection for the newer
+// one end both. An HAProxy that has our hello has given its own up; between aggregators the smaller name's dial counts.
 func (l *link) leavesDialling() bool {
 	node := l.isNode()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.dialling && l.sess == nil && !node && l.local < l.name
+	if l.sess != nil {
+		return !l.inbound && time.Since(l.since) < crossing && (node || l.local < l.name)
+	}
+	return l.greeting && node || l.dialling && !node && l.local < l.name
 }

@@ -45,6 +45,7 @@ func (a *Aggregator) Reload(cfg Config) error {
 		}
 	}
 	a.apply(cfg)
+	a.revouch()
 	return a.reloaded(nil)
 }
 

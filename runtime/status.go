@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"crypto/tls"
 	"time"
 
 	"stktc/runtime/peers"
@@ -40,6 +41,7 @@ type PeerStatus struct {
 	Connected bool
 	Inbound   bool         // the peer dialled
 	Remote    string       // address of the present session's other end
+	TLS       string       // version of the present session's TLS, "TLS 1.3"; empty for clear text
 	PID       int          // of the peer's process, if it dialled
 	Since     time.Time    // of the present session, or of the end of the last one
 	Sessions  int          // since the start
@@ -115,6 +117,9 @@ func (m *member) status() PeerStatus {
 	st.Refused = l.refusedTables
 	if l.lastErr != nil {
 		st.LastError = l.lastErr.Error()
+	}
+	if secured, ok := l.conn.(*tls.Conn); ok {
+		st.TLS = tls.VersionName(secured.ConnectionState().Version)
 	}
 	if l.sess != nil {
 		st.Traffic.add(l.sess.Stats())

@@ -11,8 +11,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"stktc/cmd/internal/aggregator"
 	"stktc/grammar/diag"
 	"stktc/render"
+	"stktc/runtime"
 	"stktc/topology"
 	"stktc/topology/check"
 	"stktc/topology/load"
@@ -47,7 +49,7 @@ func (c *command) run(ctx *cli.Context) error {
 	if ctx.Bool("c") {
 		least = diag.Info
 	}
-	node, err := c.loadAggregator(ctx.String("f"), least)
+	node, config, err := c.loadAggregator(ctx.String("f"), least)
 	if err != nil {
 		return err
 	}
@@ -63,23 +65,28 @@ func (c *command) run(ctx *cli.Context) error {
 	}
 	stop, cancel := signal.NotifyContext(ctx.Context, syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
-	d, err := c.newDaemon(ctx.String("f"), node, log)
+	d, err := c.newDaemon(ctx.String("f"), node, config, log)
 	if err != nil {
 		return err
 	}
 	return d.serve(stop)
 }
 
-// loadAggregator reads and checks an aggregator's file. Findings of that severity and above are printed; with errors among them there is no node.
-func (c *command) loadAggregator(file string, least diag.Severity) (*topology.Node, error) {
+// loadAggregator reads and checks an aggregator's file, and the certificates that it names. Findings of that severity and above are printed; with errors among them there is no node.
+func (c *command) loadAggregator(file string, least diag.Severity) (node *topology.Node, config runtime.Config, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err
+		return nil, config, err
 	}
 	node, findings := load.Aggregator(os.LookupEnv, file, text)
 	cluster := &topology.Cluster{Source: topology.FromDeployed, File: file, Nodes: []*topology.Node{node}, Files: diag.Files{file: text}}
 	if findings.Worst() != diag.Error {
 		findings.Add(check.Structure(cluster)...)
+	}
+	if findings.Worst() != diag.Error {
+		var unusable diag.List
+		config, unusable = aggregator.Config(node)
+		findings.Add(unusable...)
 	}
 	findings.Sort()
 	shown := slices.DeleteFunc(findings, func(f diag.Finding) bool { return f.Severity < least })
@@ -88,9 +95,9 @@ func (c *command) loadAggregator(file string, least diag.Severity) (*topology.No
 		c.stderr.Write(report.Text(render.TextOptions{}))
 	}
 	if shown.Worst() == diag.Error {
-		return nil, nil
+		return nil, config, nil
 	}
-	return node, nil
+	return node, config, nil
 }
 
 func (c *command) logger(format, level string) (*slog.Logger, error) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -31,9 +32,14 @@ type daemon struct {
 }
 
 // newDaemon makes the aggregator and opens all its addresses.
-func (c *command) newDaemon(file string, node *topology.Node, log *slog.Logger) (*daemon, error) {
+func (c *command) newDaemon(file string, node *topology.Node, config runtime.Config, log *slog.Logger) (*daemon, error) {
 	d := &daemon{c: c, file: file, log: log, node: node}
-	a, err := runtime.New(aggregator.Config(node), runtime.Options{Logger: log})
+	if cpus, err := aggregator.Pin(node.CPUMap); err != nil {
+		return nil, err
+	} else if cpus > 0 {
+		log.Info("confined to processors", "processors", cpus)
+	}
+	a, err := runtime.New(config, runtime.Options{Logger: log})
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +114,7 @@ func (d *daemon) reloadOnHangup(ctx context.Context) {
 
 // reload takes over the file as it is now, all of it or nothing.
 func (d *daemon) reload() {
-	node, err := d.c.loadAggregator(d.file, diag.Warning)
+	node, config, err := d.c.loadAggregator(d.file, diag.Warning)
 	if err == nil && node == nil {
 		err = fmt.Errorf("%s has errors: stktc run -c -f %s shows them", d.file, d.file)
 	}
@@ -119,9 +125,16 @@ func (d *daemon) reload() {
 	if !sameSockets(node.Stats, d.node.Stats) {
 		d.log.Warn("stats sockets are opened at the start only: restart for the new ones")
 	}
-	if d.a.Reload(aggregator.Config(node)) == nil {
+	if !sameProcessors(node.CPUMap, d.node.CPUMap) {
+		d.log.Warn("processors are chosen at the start only: restart for the new cpu-map")
+	}
+	if d.a.Reload(config) == nil {
 		d.node = node
 	}
+}
+
+func sameProcessors(a, b []topology.CPUMap) bool {
+	return slices.EqualFunc(a, b, func(x, y topology.CPUMap) bool { return slices.Equal(x.CPUs, y.CPUs) })
 }
 
 func sameSockets(a, b []topology.StatsSocket) bool {

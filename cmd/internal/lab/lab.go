@@ -266,6 +266,10 @@ func (l *lab) startSink() {
 
 func (l *lab) startAggregator(ctx context.Context, f relocated) error {
 	node, findings := load.Aggregator(os.LookupEnv, f.path, f.text)
+	var cfg runtime.Config
+	if findings.Worst() != diag.Error {
+		cfg, findings = aggregator.Config(node)
+	}
 	for _, bad := range findings {
 		if bad.Severity == diag.Error {
 			return fmt.Errorf("%s: %s", bad.Primary.Span, bad.Summary)
@@ -275,7 +279,7 @@ func (l *lab) startAggregator(ctx context.Context, f relocated) error {
 	if err != nil {
 		return err
 	}
-	a, err := runtime.New(aggregator.Config(node), runtime.Options{Logger: log})
+	a, err := runtime.New(cfg, runtime.Options{Logger: log})
 	if err != nil {
 		return err
 	}

@@ -94,7 +94,7 @@ func TestGiveBackToRestartedNode(t *testing.T) {
 				w.node("n2", peers...)
 				w.count("n1", "client", 10)
 				w.count("n2", "client", 20)
-				pass(time.Second)
+				pass(6 * time.Second)
 				w.end("n1")
 				pass(10 * time.Second)
 				w.want("n2", "t.sum", "client", "30") // a peer that is away still counts
@@ -191,7 +191,7 @@ func TestWrongNames(t *testing.T) {
 		w.aggregator(lower("a", []string{"n1"}))
 		w.node("stranger", "a")
 		w.count("stranger", "client", 10)
-		pass(2 * time.Second)
+		pass(6 * time.Second)
 		w.want("stranger", "t.sum", "client", "nothing")
 		if !w.logged("peer refused", "caller=stranger", "status=504") {
 			t.Errorf("log:\n%s", w.log.String())

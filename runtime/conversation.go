@@ -24,7 +24,6 @@ type conversation struct {
 	waiting   bool            // and it has not ended
 	ask       *time.Timer
 	keepStale bool // what the peer was not given back in time must not be dropped for that
-	spoke     bool // the peer has said something about itself
 	ended     bool
 }
 
@@ -46,7 +45,7 @@ func (c *conversation) begin() {
 		}
 		asks = asks || m.direction != Replica
 		if m.direction == Replica {
-			c.sess.Announce(m.section.isWhole())
+			m.section.meet(c.sess)
 		}
 	}
 	switch {
@@ -195,15 +194,15 @@ func (c *conversation) Confirmed() {
 // LessonEnded implements session.Owner: the peer has taught what we asked for, or says unasked what it is.
 func (c *conversation) LessonEnded(finished bool) {
 	c.mu.Lock()
-	answer, first := c.waiting, !c.spoke
-	c.waiting, c.spoke = false, true
+	answer := c.waiting
+	c.waiting = false
 	c.mu.Unlock()
 	if finished {
 		c.dropStale()
 	} else if answer {
 		c.askIn(askAgain)
 	}
-	c.l.note(c, finished, first)
+	c.l.note(c, finished)
 	c.review()
 }
 
@@ -227,14 +226,13 @@ func (c *conversation) dropStale() {
 }
 
 // note keeps the peer's word about itself.
-func (l *link) note(c *conversation, finished, first bool) {
+func (l *link) note(c *conversation, finished bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.owner != c {
 		return
 	}
 	l.whole = finished
-	l.atOnce = finished && (l.atOnce || first)
 	l.lesson = max(l.lesson, taughtPartial)
 	if finished {
 		l.lesson = taughtFinished

@@ -1,41 +1,97 @@
 package runtime
 
-// share decides whether this aggregator writes to the nodes, or one of its replicas does. wasWhole is what we were before the look that calls this; the
-// caller holds s.mu.
+import (
+	"time"
+
+	"stktc/runtime/session"
+)
+
+// share decides whether this aggregator writes to the nodes, or one of its replicas does, and tells them. The caller holds s.mu.
 //
-// Of the replicas that are whole one writes. Who becomes whole while another is leaves the writing to it; where two that were whole meet, after
-// their network was parted, the first in name order goes on. If none is whole all write, and so do the parts of a parted network: what they
-// write is the same or the best there is.
-func (s *section) share(wasWhole bool) {
+// Of the replicas that are whole one writes: the one that has done so for longest, and where none has, the first in name order. So who comes back
+// leaves the writing to who took over. If none is whole all write, and so do the parts of a parted network: what they write is the same, or the
+// best there is.
+func (s *section) share() {
 	was := s.writing.Load()
-	writing := s.shouldWrite(was, wasWhole)
+	writing := s.shouldWrite()
+	s.writing.Store(writing)
+	switch {
+	case !writing || !s.whole:
+		s.tellWriting(time.Time{})
+	case s.wrote.IsZero():
+		s.tellWriting(time.Now())
+	}
 	if writing == was {
 		return
 	}
-	s.writing.Store(writing)
 	s.log.Warn("writing to the nodes", "writing", writing)
 	if writing {
 		s.wake()
 	}
 }
 
-func (s *section) shouldWrite(writing, wasWhole bool) bool {
-	others, met := false, false
+func (s *section) shouldWrite() bool {
+	others, first, older := false, true, false
+	someWrites := !s.wrote.IsZero()
 	for _, m := range s.members {
 		if m.direction != Replica || !m.link.connected() || !m.link.saysWhole() {
 			continue
 		}
 		others = true
-		// One that said so with its first word was whole before we met; and of two such the first name goes on.
-		met = met || m.link.wasWholeAtOnce() && m.link.name < m.link.local
+		first = first && m.link.local < m.link.name
+		since := m.link.writesSince()
+		someWrites = someWrites || !since.IsZero()
+		older = older || !since.IsZero() && (s.wrote.IsZero() || since.Before(s.wrote))
 	}
 	switch {
 	case !others:
 		return true
-	case !s.whole, !wasWhole:
+	case !s.whole:
 		return false
-	case met:
-		return false
+	case someWrites:
+		return !older && !s.wrote.IsZero()
 	}
-	return writing
+	return first
+}
+
+// tellWriting notes since when we write and are whole, and tells the replicas. The caller holds s.mu.
+func (s *section) tellWriting(since time.Time) {
+	if since.Equal(s.wrote) {
+		return
+	}
+	s.wrote = since
+	for _, m := range s.members {
+		if m.direction == Replica {
+			m.link.withSession(s.sayWriting)
+		}
+	}
+}
+
+func (s *section) sayWriting(sess *session.Session) {
+	if s.wrote.IsZero() {
+		sess.SayWriting(0)
+		return
+	}
+	sess.SayWriting(time.Since(s.wrote) + time.Millisecond) // 0 would mean that we do not
+}
+
+// meet tells a replica at the begin of a session what we are.
+func (s *section) meet(sess *session.Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sayWriting(sess)
+	sess.Announce(s.whole)
+}
+
+// Writing implements session.Owner.
+func (c *conversation) Writing(since time.Duration) {
+	c.l.mu.Lock()
+	if c.l.owner == c {
+		c.l.writes = time.Time{}
+		if since > 0 {
+			c.l.writes = time.Now().Add(-since)
+		}
+	}
+	c.l.mu.Unlock()
+	c.review()
 }

@@ -28,6 +28,7 @@ type section struct {
 	tables  map[string]*table // by the name that receivers know
 	order   []*table
 	whole   bool
+	wrote   time.Time // since when we write to the nodes and are whole; zero: not so
 	timeout *time.Timer
 	leases  *time.Timer
 	closed  bool
@@ -245,7 +246,7 @@ func (s *section) look() {
 	whole := s.released.Load() && s.every((*member).isWhole)
 	was := s.whole
 	s.whole = whole
-	s.share(was)
+	s.share()
 	if whole == was {
 		return
 	}

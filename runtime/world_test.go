@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -158,13 +160,22 @@ var rateDef = sticktable.Definition{
 
 // node starts a played HAProxy with tables t.raw, t.sum and t.all.
 func (w *world) node(name string, aggregators ...string) *node.Node {
+	addresses := map[string]string{}
+	for _, a := range aggregators {
+		addresses[a] = a
+	}
+	return w.nodeAt(name, addresses)
+}
+
+// nodeAt starts a played HAProxy that dials aggregators at these addresses.
+func (w *world) nodeAt(name string, aggregators map[string]string) *node.Node {
 	l, err := w.listen("", name)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	cfg := node.Config{Name: name, Listener: l, Dial: func(ctx context.Context, p node.Peer) (net.Conn, error) { return w.dial(ctx, "", p.Address) }}
-	for _, a := range aggregators {
-		cfg.Peers = append(cfg.Peers, node.Peer{Name: a, Address: a})
+	for _, a := range slices.Sorted(maps.Keys(aggregators)) {
+		cfg.Peers = append(cfg.Peers, node.Peer{Name: a, Address: aggregators[a]})
 	}
 	for _, t := range []string{"t.raw", "t.sum", "t.all"} {
 		cfg.Tables = append(cfg.Tables, node.TableConfig{WireName: t, Definition: rateDef})

@@ -34,6 +34,7 @@
 //	00 02   resync partial     the lesson is over and I am not up to date
 //	00 03   resync confirm     answer to either
 //	00 04   heartbeat
+//	00 90   writing            ms; our own, between aggregators that serve the same nodes
 //	01 00   protocol error     the sender closes
 //	01 01   size limit error   the sender closes
 //	0a 80   update             u32 id, key, values

@@ -121,7 +121,7 @@ func (s *Session) handle(f peers.Frame) error {
 	switch f.Class {
 	case peers.Control:
 		s.flush()
-		s.handleControl(f.Type)
+		return s.handleControl(f)
 	case peers.Error:
 		return fmt.Errorf("%w: %s", ErrRemote, f)
 	case peers.StickTable:
@@ -130,18 +130,25 @@ func (s *Session) handle(f peers.Frame) error {
 	return nil
 }
 
-func (s *Session) handleControl(t peers.Type) {
-	switch t {
+func (s *Session) handleControl(f peers.Frame) error {
+	switch f.Type {
 	case peers.ResyncRequest:
 		s.owner.ResyncRequested()
 	case peers.ResyncFinished, peers.ResyncPartial:
 		s.control(peers.ResyncConfirm) // at once: until then HAProxy withholds its updates
-		s.owner.LessonEnded(t == peers.ResyncFinished)
+		s.owner.LessonEnded(f.Type == peers.ResyncFinished)
 	case peers.ResyncConfirm:
 		s.owner.Confirmed()
 	case peers.Heartbeat:
 		s.stats.HeartbeatsIn.Add(1)
+	case peers.Writing:
+		since, err := peers.ParseWriting(f.Body)
+		if err != nil {
+			return s.fail(f.String(), err)
+		}
+		s.owner.Writing(since)
 	}
+	return nil
 }
 
 func (s *Session) handleTable(f peers.Frame) error {

@@ -44,6 +44,8 @@ type Owner interface {
 	ResyncRequested()
 	// LessonEnded says that the peer has taught what it has; finished: and that this is everything.
 	LessonEnded(finished bool)
+	// Writing says how long the peer, a replica, has been writing to the nodes; 0: it does not.
+	Writing(since time.Duration)
 	// Refused says that the session passes over a table of the peer, and why.
 	Refused(table string, reason error)
 	// Faulty says that the peer broke the protocol with a message that begins with these bytes. The session ends.
@@ -77,7 +79,8 @@ type Session struct {
 	outputs  []*output
 	lesson   *lesson
 	announce announcement
-	tables   uint32 // table ids given out
+	writing  *time.Duration // to be said
+	tables   uint32         // table ids given out
 	draining bool
 	cause    error
 
@@ -224,6 +227,14 @@ func (s *Session) Announce(finished bool) {
 	if finished {
 		s.announce = announceFinished
 	}
+	s.mu.Unlock()
+	s.Wake()
+}
+
+// SayWriting tells the peer, a replica, how long we have been writing to the nodes; 0: we do not.
+func (s *Session) SayWriting(since time.Duration) {
+	s.mu.Lock()
+	s.writing = &since
 	s.mu.Unlock()
 	s.Wake()
 }

@@ -41,6 +41,7 @@ func (o *owner) Define(def *peers.TableDefinition) []*store.Source {
 }
 func (o *owner) ResyncRequested()      { o.asked() }
 func (o *owner) LessonEnded(full bool) { o.ended = append(o.ended, full) }
+func (o *owner) Writing(time.Duration) {}
 func (o *owner) Refused(string, error) {}
 func (o *owner) Faulty(error, []byte)  {}
 func (o *owner) Confirmed()            { o.conf++ }

@@ -113,12 +113,13 @@ func (s *Session) drained() bool {
 func (w *writer) due() time.Time {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	due := w.nextBeat
+	now, due := time.Now(), w.nextBeat
 	if ack := w.s.ackSince.Add(ackDelay); len(w.s.acks) > 0 && ack.Before(due) {
 		due = ack
 	}
 	for _, out := range w.s.outputs {
-		if out.pace > 0 && out.cursor.Pending() && out.next.Before(due) {
+		// One whose time has come is held back by something else, which wakes the writer when it ends.
+		if out.next.After(now) && out.next.Before(due) && out.cursor.Pending() {
 			due = out.next
 		}
 	}
@@ -159,6 +160,10 @@ func (w *writer) controls() {
 	s.mu.Lock()
 	controls := s.controls
 	s.controls = nil
+	if s.writing != nil {
+		w.buf = peers.AppendWriting(w.buf, *s.writing)
+		s.writing = nil
+	}
 	s.mu.Unlock()
 	for _, t := range controls {
 		if t == peers.ResyncRequest {

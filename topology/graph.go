@@ -89,9 +89,9 @@ func (e *Edge) State() State {
 	lost := map[*Vertex]bool{}
 	for _, d := range e.Defects {
 		switch d.Kind {
-		case PortDiffers, AddressDiffers:
+		case PortDiffers, AddressDiffers, TLSDiffers:
 			lost[d.At] = true
-		case OneWay, NameDiffers, TLSDiffers:
+		case OneWay, NameDiffers:
 			return Dead
 		}
 	}

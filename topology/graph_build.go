@@ -197,10 +197,7 @@ func (b *graphBuilder) best(found []*Vertex, self *Vertex, p *Peer, kind Kind) *
 }
 
 func (v *Vertex) listensOn(port int) bool {
-	if v.Section != nil {
-		return v.Section.Local != nil && v.Section.Local.Address.Port == port
-	}
-	return slices.ContainsFunc(v.Node.Peers, func(s *PeersSection) bool { return s.Listen.Port == port })
+	return slices.ContainsFunc(v.listeners(), func(a Address) bool { return a.Port == port })
 }
 
 func (v *Vertex) lists(name string) bool {
@@ -243,18 +240,9 @@ func (a Address) endpoint() (endpoint, bool) {
 
 // listeners are the addresses where the vertex says that it listens.
 func (v *Vertex) listeners() []Address {
-	if v.Section != nil {
-		if v.Section.Local == nil {
-			return nil
-		}
-		return []Address{v.Section.Local.Address}
-	}
-	if v.Node == nil {
-		return nil
-	}
 	var all []Address
-	for _, s := range v.Node.Peers {
-		all = append(all, s.Listen)
+	for _, l := range v.Listeners() {
+		all = append(all, l.Address)
 	}
 	return all
 }

@@ -36,13 +36,6 @@ type Defect struct {
 func (b *graphBuilder) compareEnds(e *Edge) []Defect {
 	defects := b.compareDial(e, e.Lower, e.Upper, e.LowerPeer)
 	defects = append(defects, b.compareDial(e, e.Upper, e.Lower, e.UpperPeer)...)
-	if e.LowerPeer != nil && e.UpperPeer != nil && e.LowerPeer.TLS.On != e.UpperPeer.TLS.On {
-		with, without := e.Lower, e.Upper
-		if e.UpperPeer.TLS.On {
-			with, without = without, with
-		}
-		defects = append(defects, Defect{TLSDiffers, without, fmt.Sprintf("%s speaks TLS with %s, but %s speaks plain text", with.Name, without.Name, without.Name)})
-	}
 	return append(defects, compareMarks(e)...)
 }
 
@@ -64,7 +57,7 @@ func compareMarks(e *Edge) []Defect {
 // compareDial looks at the line that self has about other. Nothing is said of an end whose files are absent.
 func (b *graphBuilder) compareDial(e *Edge, self, other *Vertex, line *Peer) []Defect {
 	if line == nil {
-		if self.Absent() {
+		if self.Absent() || self.Section != nil && self.Node.DynamicPeers.On && other.Kind == Balancer {
 			return nil
 		}
 		return []Defect{{OneWay, self, fmt.Sprintf("%s lists %s, but %s does not list %s", other.Name, self.Name, self.Name, other.Name)}}
@@ -76,22 +69,30 @@ func (b *graphBuilder) compareDial(e *Edge, self, other *Vertex, line *Peer) []D
 	if line.Name.Value != other.Name && !line.Name.Unresolved && !other.nameUnknown() {
 		defects = append(defects, Defect{NameDiffers, self, fmt.Sprintf("%s calls %s `%s`", self.Name, other.Name, line.Name.Value)})
 	}
-	dialled, listen := line.Address, b.listen(e, other)
-	if line.Translated {
+	listener, ok := e.Listener(other)
+	dialled, listen := line.Address, listener.Address
+	if !ok || dialled.IsZero() || dialled.Unresolved || listen.Unresolved {
 		return defects
 	}
-	if dialled.IsZero() || listen.IsZero() || dialled.Unresolved || listen.Unresolved {
-		return defects
-	}
-	if dialled.Port != 0 && listen.Port != 0 && dialled.Port != listen.Port {
+	if !line.Translated && dialled.Port != 0 && listen.Port != 0 && dialled.Port != listen.Port {
 		defects = append(defects, Defect{PortDiffers, self,
 			fmt.Sprintf("%s dials %s on port `%d`, but %s listens on `%d`", self.Name, other.Name, dialled.Port, other.Name, listen.Port)})
 	}
-	if !anyHost(listen.Host) && dialled.Host != "" && !sameHost(dialled.Host, listen.Host) {
+	if !line.Translated && !anyHost(listen.Host) && dialled.Host != "" && !sameHost(dialled.Host, listen.Host) {
 		defects = append(defects, Defect{AddressDiffers, self,
 			fmt.Sprintf("%s dials %s at `%s`, but %s listens on `%s`", self.Name, other.Name, dialled.Host, other.Name, listen.Host)})
 	}
+	if line.TLS.On != listener.TLS.On {
+		defects = append(defects, Defect{TLSDiffers, self, tlsText(self, other, line.TLS.On)})
+	}
 	return defects
+}
+
+func tlsText(self, other *Vertex, dialsTLS bool) string {
+	if dialsTLS {
+		return fmt.Sprintf("%s dials %s with TLS, but %s listens in clear text", self.Name, other.Name, other.Name)
+	}
+	return fmt.Sprintf("%s dials %s in clear text, but %s listens with TLS", self.Name, other.Name, other.Name)
 }
 
 // nameUnknown tells whether an environment variable hides the name by which the vertex greets.
@@ -102,28 +103,86 @@ func (v *Vertex) nameUnknown() bool {
 	return v.Node != nil && (v.Node.Name.Unresolved || v.Node.LocalPeer.Unresolved)
 }
 
-// listen is where v accepts the other end of e.
-func (b *graphBuilder) listen(e *Edge, v *Vertex) Address {
-	if v.Section == nil {
-		if s := b.peersSection(e, v); s != nil {
-			return s.Listen
-		}
-		return Address{}
-	}
-	if v.Section.Local == nil {
-		return Address{}
-	}
-	return v.Section.Local.Address
+// Listener is where a vertex accepts its peers.
+type Listener struct {
+	Address Address
+	TLS     TLS
 }
 
-// peersSection is the section of balancer v that the edge belongs to: the one that lists the other end, else the only one.
-func (b *graphBuilder) peersSection(e *Edge, v *Vertex) *PeersSection {
-	line := e.LowerPeer
+// Listeners are the addresses where the vertex says that it listens, its own line's first.
+func (v *Vertex) Listeners() []Listener {
+	var all []Listener
+	switch {
+	case v.Section != nil:
+		if own := v.Section.Local; own != nil {
+			all = append(all, Listener{own.Address, own.TLS})
+		}
+		for _, bind := range v.Node.Binds {
+			if bind.All || slices.ContainsFunc(bind.Sections, func(t Text) bool { return t.Value == v.Section.Name.Value || t.Unresolved }) {
+				all = append(all, Listener{bind.Address, bind.TLS})
+			}
+		}
+	case v.Node != nil:
+		for _, s := range v.Node.Peers {
+			all = append(all, Listener{s.Listen, s.TLS})
+		}
+	}
+	return all
+}
+
+// Listener is where v accepts the other end: of several listeners of an aggregator the one that is dialled. False when v does not say.
+func (e *Edge) Listener(v *Vertex) (Listener, bool) {
+	if v.Section == nil {
+		s := e.PeersSection(v)
+		if s == nil || s.Listen.IsZero() {
+			return Listener{}, false
+		}
+		return Listener{s.Listen, s.TLS}, true
+	}
+	all := v.Listeners()
+	if len(all) == 0 {
+		return Listener{}, false
+	}
+	line := e.UpperPeer
 	if v == e.Upper {
-		line = e.UpperPeer
+		line = e.LowerPeer
+	}
+	if line == nil {
+		return all[0], true
+	}
+	own := v.Section.Local
+	for _, l := range slices.Backward(all) { // where a bind line has the local peer's address, it says how to listen there
+		if l.Address.Port == line.Address.Port && (anyHost(l.Address.Host) || sameHost(l.Address.Host, line.Address.Host)) {
+			return l, true
+		}
+	}
+	if line.Translated { // which one the translation leads to is not known
+		for _, l := range all {
+			if l.TLS.On == line.TLS.On {
+				return l, true
+			}
+		}
+	}
+	return all[0], own != nil || !line.Translated
+}
+
+// PeersSection is the section of balancer v that the edge belongs to: the one that lists the other end, else the one on the port that the
+// other end dials, else the only one. Nil for aggregators, for absent nodes, and when nothing decides.
+func (e *Edge) PeersSection(v *Vertex) *PeersSection {
+	if v.Node == nil || v.Section != nil {
+		return nil
+	}
+	line, dialled := e.LowerPeer, e.UpperPeer
+	if v == e.Upper {
+		line, dialled = dialled, line
 	}
 	for _, s := range v.Node.Peers {
-		if slices.Contains(s.Peers, line) || len(v.Node.Peers) == 1 {
+		if line != nil && slices.Contains(s.Peers, line) || len(v.Node.Peers) == 1 {
+			return s
+		}
+	}
+	for _, s := range v.Node.Peers {
+		if line == nil && dialled != nil && s.Listen.Port != 0 && s.Listen.Port == dialled.Address.Port {
 			return s
 		}
 	}
@@ -183,7 +242,7 @@ func (b *graphBuilder) balancerFlows(e *Edge) (up, down []string) {
 	if e.Lower.Absent() || e.Lower.Node.Tables == nil {
 		return up, slices.Compact(down)
 	}
-	section := b.peersSection(e, e.Lower)
+	section := e.PeersSection(e.Lower)
 	missing := func(suffix string) bool {
 		return !slices.ContainsFunc(e.Lower.Node.Tables, func(t *Table) bool {
 			shared := section == nil || t.Peers.Unresolved || t.Peers.Value == section.Name.Value

@@ -116,8 +116,8 @@ b1 *:1 tables .a .b peers a1@10.0.0.1:2+tls
 a1 10.0.0.1:2 nodes b1@10.0.0.2:1 from .a to .b`, `
 1 a1
 0 b1
-b1->a1 up[.a] down[.b] dead
-  tls at a1: b1 speaks TLS with a1, but a1 speaks plain text`},
+b1->a1 up[.a] down[.b] degraded
+  tls at b1: b1 dials a1 with TLS, but a1 listens in clear text`},
 		{"both claim to be below", `
 a1 10.0.0.1:1 up a2@10.0.0.2:1 from .a to .b
 a2 10.0.0.2:1 up a1@10.0.0.1:1 from .b to .c`, `

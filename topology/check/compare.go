@@ -112,7 +112,7 @@ func (v *view) namesakes() [][]decl {
 	seen := map[decl]bool{}
 	for _, e := range v.Graph.Edges {
 		for _, x := range []*topology.Vertex{e.Lower, e.Upper} {
-			s := v.peersOf(e, x)
+			s := e.PeersSection(x)
 			if s == nil {
 				continue
 			}

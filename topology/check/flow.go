@@ -84,7 +84,7 @@ func forwards(s *topology.Aggregations, name string) bool {
 
 // sharedTables are the tables that the balancer at the lower end of an edge shares over it, and those that it shares with nobody: STK303 is about the latter.
 func (v *view) sharedTables(e *topology.Edge) []*topology.Table {
-	s := v.peersOf(e, e.Lower)
+	s := e.PeersSection(e.Lower)
 	if s == nil {
 		return nil
 	}

@@ -73,16 +73,18 @@ func (p *Pass) duplicateLines(n *topology.Node, section string, lines []*topolog
 }
 
 // sharing lists the hosts that claim n's name, n included. A host whose own files do not agree on its name is STK101's.
-func (p *Pass) sharing(n *topology.Node) []*topology.Node {
-	var same []*topology.Node
-	for _, m := range p.Cluster.Nodes {
-		torn := slices.ContainsFunc(m.Peers, func(s *topology.PeersSection) bool { return s.Local.Value != m.Name.Value })
-		claims := m.NameFrom != topology.NameFromDir && m.NameFrom != topology.NameFromOthers && !m.Name.Unresolved
-		if claims && m.Name.Value == n.Name.Value && !torn {
-			same = append(same, m)
+func (v *view) sharing(n *topology.Node) []*topology.Node {
+	if v.claimants == nil {
+		v.claimants = map[string][]*topology.Node{}
+		for _, m := range v.Cluster.Nodes {
+			torn := slices.ContainsFunc(m.Peers, func(s *topology.PeersSection) bool { return s.Local.Value != m.Name.Value })
+			claims := m.NameFrom != topology.NameFromDir && m.NameFrom != topology.NameFromOthers && !m.Name.Unresolved
+			if claims && !torn {
+				v.claimants[m.Name.Value] = append(v.claimants[m.Name.Value], m)
+			}
 		}
 	}
-	return same
+	return v.claimants[n.Name.Value]
 }
 
 // sameName is about hosts of one name. One whose directory bears the name is likely the rightful owner.

@@ -120,7 +120,7 @@ func (p *Pass) missingLine(e *topology.Edge, silent *topology.Vertex) []diag.Not
 func addLine(p *Pass, e *topology.Edge, silent *topology.Vertex) diag.Fix {
 	from := other(e, silent)
 	keyword, mark := "peer", ""
-	if s := p.peersOf(e, silent); s != nil && s.Style == topology.ServerStyle {
+	if s := e.PeersSection(silent); s != nil && s.Style == topology.ServerStyle {
 		keyword = "server"
 	}
 	if from.Kind == topology.Aggregator && silent.Kind == topology.Aggregator {

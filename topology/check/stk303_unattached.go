@@ -74,7 +74,7 @@ func (p *Pass) wants(n *topology.Node, t *topology.Table) (edge *topology.Edge, 
 		if e.Mesh || e.Lower.Node != n || e.Lower.Kind != topology.Balancer || e.Upper.Section == nil {
 			continue
 		}
-		s := p.peersOf(e, e.Lower)
+		s := e.PeersSection(e.Lower)
 		if s == nil {
 			continue
 		}
@@ -93,7 +93,7 @@ func (p *Pass) wants(n *topology.Node, t *topology.Table) (edge *topology.Edge, 
 }
 
 func unattachedFinding(p *Pass, n *topology.Node, t *topology.Table, e *topology.Edge, suffix topology.Text) diag.Finding {
-	s := p.peersOf(e, e.Lower)
+	s := e.PeersSection(e.Lower)
 	f := diag.Finding{
 		Summary: fmt.Sprintf("%s's `%s` is not attached to `peers %s`, so that it shares nothing with %s", n.Name.Value, t.Name.Value, s.Name.Value, e.Upper.Name),
 		Primary: note(t.Span, "no `peers %s` here", s.Name.Value),

@@ -54,7 +54,7 @@ func runNodesMeshed(p *Pass) {
 			continue
 		}
 		for _, x := range []*topology.Vertex{e.Lower, e.Upper} {
-			line, s := lineOf(e, x), p.peersOf(e, x)
+			line, s := lineOf(e, x), e.PeersSection(x)
 			if line == nil || s == nil || x == e.Upper && e.LowerPeer != nil && e.LowerPeer.Span != e.UpperPeer.Span && p.summed(e, e.Lower) != nil {
 				continue
 			}
@@ -67,9 +67,9 @@ func runNodesMeshed(p *Pass) {
 
 // summed finds a table that x counts in, shares over the section of e, and gives to an aggregator of the same section.
 func (p *Pass) summed(e *topology.Edge, x *topology.Vertex) *hop {
-	s := p.peersOf(e, x)
+	s := e.PeersSection(x)
 	all := p.flows()
-	i := slices.IndexFunc(all, func(h hop) bool { return h.origin == x && s != nil && p.peersOf(h.first, x) == s })
+	i := slices.IndexFunc(all, func(h hop) bool { return h.origin == x && s != nil && h.first.PeersSection(x) == s })
 	if i < 0 {
 		return nil
 	}

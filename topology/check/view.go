@@ -14,28 +14,21 @@ type view struct {
 	Cluster *topology.Cluster
 	Graph   *topology.Graph
 
-	sections map[*topology.Peer]*topology.PeersSection
-	edges    map[*topology.Vertex][]*topology.Edge // both ends' edges
-	made     map[*topology.Vertex][]string         // see produced
-	renamed  map[*topology.Edge]alias              // see aliases
-	dialled  []dial                                // see dials
-	flowed   []hop                                 // see flows
+	edges   map[*topology.Vertex][]*topology.Edge // both ends' edges
+	made    map[*topology.Vertex][]string         // see produced
+	renamed map[*topology.Edge]alias              // see aliases
+	dialled []dial                                // see dials
+	flowed  []hop                                 // see flows
+	// Hosts by the name that they claim, see sharing.
+	claimants map[string][]*topology.Node
 }
 
 func newView(c *topology.Cluster) *view {
 	v := &view{
-		Cluster:  c,
-		Graph:    topology.NewGraph(c),
-		sections: map[*topology.Peer]*topology.PeersSection{},
-		edges:    map[*topology.Vertex][]*topology.Edge{},
-		made:     map[*topology.Vertex][]string{},
-	}
-	for _, n := range c.Nodes {
-		for _, s := range n.Peers {
-			for _, p := range s.Peers {
-				v.sections[p] = s
-			}
-		}
+		Cluster: c,
+		Graph:   topology.NewGraph(c),
+		edges:   map[*topology.Vertex][]*topology.Edge{},
+		made:    map[*topology.Vertex][]string{},
 	}
 	for _, e := range v.Graph.Edges {
 		v.edges[e.Lower] = append(v.edges[e.Lower], e)
@@ -67,31 +60,9 @@ func defect(e *topology.Edge, at *topology.Vertex, kind topology.DefectKind) boo
 	return slices.ContainsFunc(e.Defects, func(d topology.Defect) bool { return d.Kind == kind && d.At == at })
 }
 
-// peersOf is the peers section of balancer x that an edge belongs to: the one that lists the far end, else the one on the
-// port that the far end dials, else the only one. It is nil for aggregators, for absent nodes, and when nothing decides.
-func (v *view) peersOf(e *topology.Edge, x *topology.Vertex) *topology.PeersSection {
-	if x.Node == nil || x.Section != nil {
-		return nil
-	}
-	if line := lineOf(e, x); line != nil {
-		return v.sections[line]
-	}
-	if dialled := lineOf(e, other(e, x)); dialled != nil {
-		for _, s := range x.Node.Peers {
-			if s.Listen.Port != 0 && s.Listen.Port == dialled.Address.Port {
-				return s
-			}
-		}
-	}
-	if len(x.Node.Peers) == 1 {
-		return x.Node.Peers[0]
-	}
-	return nil
-}
-
 // ownName is where x says what it calls itself; zero when it does not.
 func (v *view) ownName(e *topology.Edge, x *topology.Vertex) topology.Text {
-	switch s := v.peersOf(e, x); {
+	switch s := e.PeersSection(x); {
 	case x.Node == nil:
 	case x.Section != nil:
 		if x.Section.Local != nil {
@@ -113,18 +84,13 @@ func (v *view) isUnnamed(e *topology.Edge, x *topology.Vertex) bool {
 
 // listen is where x accepts the far end of an edge; zero when it does not say.
 func (v *view) listen(e *topology.Edge, x *topology.Vertex) topology.Address {
-	switch s := v.peersOf(e, x); {
-	case x.Section != nil && x.Section.Local != nil:
-		return x.Section.Local.Address
-	case s != nil:
-		return s.Listen
-	}
-	return topology.Address{}
+	l, _ := e.Listener(x)
+	return l.Address
 }
 
 // header is the first line of x's section that an edge belongs to.
 func (v *view) header(e *topology.Edge, x *topology.Vertex) diag.Span {
-	switch s := v.peersOf(e, x); {
+	switch s := e.PeersSection(x); {
 	case x.Section != nil:
 		return x.Section.Header
 	case s != nil:
@@ -135,7 +101,7 @@ func (v *view) header(e *topology.Edge, x *topology.Vertex) diag.Span {
 
 // lines are all lines of x's section, its own excepted.
 func (v *view) lines(e *topology.Edge, x *topology.Vertex) []*topology.Peer {
-	switch s := v.peersOf(e, x); {
+	switch s := e.PeersSection(x); {
 	case x.Section != nil:
 		return x.Section.Peers
 	case s != nil:

@@ -38,6 +38,7 @@ type cluster struct {
 type balancer struct {
 	*haproxy.Process
 	name, address, text string
+	starts              int
 	c                   *cluster
 }
 
@@ -142,7 +143,14 @@ func (b *balancer) configuration(tables []string, frontend []string, more string
 // start starts the node's process, again if there was one.
 func (b *balancer) start(args ...string) {
 	b.c.t.Helper()
-	b.Process = haproxytest.Start(b.c.t, haproxy.Config{Name: b.name, Text: b.text, Args: args})
+	b.starts++
+	global := fmt.Sprintf("global\n  stats socket %s mode 600 level admin expose-fd listeners\n", b.socket())
+	b.Process = haproxytest.Start(b.c.t, haproxy.Config{Name: b.name, Text: global + b.text, Args: args, Socket: b.socket()})
+}
+
+// socket is the stats socket of the node's present process.
+func (b *balancer) socket() string {
+	return filepath.Join(b.c.dir, fmt.Sprintf("%s-%d.sock", b.name, b.starts))
 }
 
 // kill ends the node's process as a crash does.
@@ -241,6 +249,20 @@ func (c *cluster) connected() {
 		s := c.agg.Status().Sections[0]
 		if !s.Released || !s.Whole {
 			return fmt.Errorf("released %v, whole %v, missing %v", s.Released, s.Whole, s.Missing)
+		}
+		return nil
+	})
+}
+
+// synchronised waits until the nodes take themselves for complete. One that does not, since it was told of a partial lesson not 5 s ago, hands nothing over at a reload.
+func (c *cluster) synchronised() {
+	c.t.Helper()
+	haproxytest.Eventually(c.t, func() error {
+		for _, b := range c.nodes {
+			sections, err := b.ShowPeers(c.t.Context())
+			if err != nil || len(sections) != 1 || !sections[0].IsSynchronised() {
+				return fmt.Errorf("%s is not synchronised: %v %v", b.name, sections, err)
+			}
 		}
 		return nil
 	})

@@ -205,7 +205,7 @@ func TestLongArrays(t *testing.T) {
 	c.connected()
 	for n, b := range c.nodes {
 		for range 3 * (n + 1) {
-			if err := c.requestOnce(http.DefaultClient, b, "/200", "4294967295", n); err != nil {
+			if err := c.requestOnce(http.DefaultClient, b, "/200", "4294967295", 20+n); err != nil {
 				t.Fatal(err)
 			}
 		}

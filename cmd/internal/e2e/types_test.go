@@ -375,7 +375,7 @@ func (m *matrix) request(b *balancer, x typesTable, n int) {
 		}
 		for i, outcome := range []string{"200", "404", "500"} {
 			for range (i + 1) * (n + 1) {
-				if err := m.requestOnce(client, b, "/"+outcome+"/"+x.path(), key, n); err != nil {
+				if err := m.requestOnce(client, b, "/"+outcome+"/"+x.path(), key, 20+n); err != nil {
 					m.t.Fatal(err)
 				}
 			}
@@ -383,13 +383,13 @@ func (m *matrix) request(b *balancer, x typesTable, n int) {
 	}
 }
 
-func (c *cluster) requestOnce(client *http.Client, b *balancer, path, key string, n int) error {
+func (c *cluster) requestOnce(client *http.Client, b *balancer, path, key string, tag int) error {
 	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, "http://"+b.frontend()+path, nil)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("X-Key", key)
-	req.Header.Set("X-Tag", strconv.Itoa(20+n))
+	req.Header.Set("X-Tag", strconv.Itoa(tag))
 	resp, err := client.Do(req)
 	if err != nil {
 		return err

@@ -95,6 +95,7 @@ func (c *command) commands(usage cli.OnUsageErrorFunc) []*cli.Command {
 		c.explainCommand(),
 		c.rulesCommand(),
 		c.showCommand(),
+		c.reloadCommand(),
 		c.versionCommand(),
 	}
 	for _, cmd := range commands {

@@ -14,9 +14,11 @@ import (
 	"syscall"
 
 	"stktc/cmd/internal/aggregator"
+	"stktc/cmd/internal/systemd"
 	"stktc/grammar/diag"
 	"stktc/runtime"
 	statscli "stktc/runtime/cli"
+	"stktc/runtime/web"
 	"stktc/topology"
 )
 
@@ -28,12 +30,17 @@ type daemon struct {
 	node    *topology.Node
 	a       *runtime.Aggregator
 	sockets *statscli.Server
-	around  sync.WaitGroup // what serves beside the aggregator
+	web     *web.Server
+	manager *systemd.Notifier
+	http    string // address of the HTTP side, "" for none
+
+	reloading sync.Mutex
+	around    sync.WaitGroup // what serves beside the aggregator
 }
 
 // newDaemon makes the aggregator and opens all its addresses.
-func (c *command) newDaemon(file string, node *topology.Node, config runtime.Config, log *slog.Logger) (*daemon, error) {
-	d := &daemon{c: c, file: file, log: log, node: node}
+func (c *command) newDaemon(file string, node *topology.Node, config runtime.Config, http string, log *slog.Logger) (*daemon, error) {
+	d := &daemon{c: c, file: file, log: log, node: node, http: http}
 	if cpus, err := aggregator.Pin(node.CPUMap); err != nil {
 		return nil, err
 	} else if cpus > 0 {
@@ -47,7 +54,16 @@ func (c *command) newDaemon(file string, node *topology.Node, config runtime.Con
 		return nil, err
 	}
 	d.a = a
-	d.sockets = statscli.New(a, statscli.Options{Version: version(), Logger: log})
+	d.web = web.New(a, web.Options{Version: version(), Logger: log})
+	d.sockets = statscli.New(a, statscli.Options{Version: version(), Logger: log, Reload: d.reload})
+	if http != "" {
+		if err := d.web.Listen(http); err != nil {
+			return nil, err
+		}
+	}
+	if d.manager, err = systemd.New(c.env); err != nil {
+		return nil, err
+	}
 	for _, s := range node.Stats {
 		address, err := statsAddress(s)
 		if err == nil {
@@ -88,6 +104,15 @@ func (d *daemon) serve(ctx context.Context) error {
 	d.log.Info("started", "version", version(), "pid", os.Getpid(), "file", d.file)
 	d.around.Go(func() { d.reloadOnHangup(ctx) })
 	d.around.Go(func() { d.sockets.Serve(ctx) })
+	d.around.Go(func() { d.notify(ctx) })
+	d.around.Go(func() { d.manager.Watch(ctx, d.web.Alive, d.log) })
+	if d.http != "" {
+		d.around.Go(func() {
+			if err := d.web.Serve(ctx); err != nil {
+				d.log.Error("HTTP", "err", err)
+			}
+		})
+	}
 	err := d.a.Serve(ctx)
 	d.around.Wait()
 	d.log.Info("stopped")
@@ -113,14 +138,21 @@ func (d *daemon) reloadOnHangup(ctx context.Context) {
 }
 
 // reload takes over the file as it is now, all of it or nothing.
-func (d *daemon) reload() {
+func (d *daemon) reload() error {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	d.manager.Reloading()
+	defer func() {
+		_, status := d.standing()
+		d.manager.Ready(status)
+	}()
 	node, config, err := d.c.loadAggregator(d.file, diag.Warning)
 	if err == nil && node == nil {
 		err = fmt.Errorf("%s has errors: stktc run -c -f %s shows them", d.file, d.file)
 	}
 	if err != nil {
 		d.a.ReloadFailed(err)
-		return
+		return err
 	}
 	if !sameSockets(node.Stats, d.node.Stats) {
 		d.log.Warn("stats sockets are opened at the start only: restart for the new ones")
@@ -128,9 +160,11 @@ func (d *daemon) reload() {
 	if !sameProcessors(node.CPUMap, d.node.CPUMap) {
 		d.log.Warn("processors are chosen at the start only: restart for the new cpu-map")
 	}
-	if d.a.Reload(config) == nil {
-		d.node = node
+	if err := d.a.Reload(config); err != nil {
+		return err
 	}
+	d.node = node
+	return nil
 }
 
 func sameProcessors(a, b []topology.CPUMap) bool {

@@ -13,6 +13,9 @@ import (
 var update = flag.Bool("update", false, "rewrite the expectations in testdata/script")
 
 func TestMain(m *testing.M) {
+	if os.Getenv("STKTC_TEST_MAIN") != "" { // a test runs stktc as a process of its own
+		main()
+	}
 	testscript.Main(m, map[string]func(){"stktc": main})
 }
 

@@ -55,3 +55,16 @@ func showErrors(c *client, _ []string) {
 		fmt.Fprintf(c.w, "%s peer %s: %s\n  % x\n", f.Time.Format("02/Jan/2006:15:04:05.000"), f.Peer, f.Err, f.Bytes)
 	}
 }
+
+// reload reads the configuration again and answers when that is done, as showReload does.
+func reload(c *client, _ []string) {
+	switch {
+	case c.denied(Admin):
+		return
+	case c.srv.opt.Reload == nil:
+		c.fail("Not available")
+		return
+	}
+	c.srv.opt.Reload()
+	showReload(c, nil)
+}

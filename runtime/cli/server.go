@@ -30,7 +30,8 @@ var _ Aggregator = (*runtime.Aggregator)(nil)
 
 // Options are what a Server is given of the world.
 type Options struct {
-	Version string // for "show info"
+	Version string       // for "show info"
+	Reload  func() error // carries out "reload"; nil: the command says that it cannot
 	Logger  *slog.Logger
 	Timeout time.Duration // longest wait for a command, and for a client to take 32 KiB of a reply; 0: DefaultTimeout
 }

@@ -1,17 +1,21 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 
+	"stktc/grammar"
 	"stktc/grammar/diag"
 	"stktc/topology"
 	"stktc/topology/sticktable"
 )
 
-// AggregatorFile is the name of an aggregator's file, the vendor's daemon's own.
+// AggregatorFile is the name of an aggregator's file unless the topology gives another: that of the vendor's daemon.
 const AggregatorFile = "hapee-stktagg.cfg"
 
-const aggregatorInstall = "/etc/hapee-extras/" + AggregatorFile
+const aggregatorInstall = "/etc/hapee-extras/"
+
+func aggregatorOutput(n *topology.Node) string { return cmp.Or(n.Build.Output, AggregatorFile) }
 
 func lowerAggregators(u *unit) {
 	for _, h := range u.hosts {
@@ -27,7 +31,8 @@ func (u *unit) aggregatorLines(n *topology.Node) []Line {
 	for _, s := range n.Stats {
 		global = append(global, statsSocket(s))
 	}
-	if global = append(global, settingsLines(&n.Settings)...); len(global) > 0 {
+	global = append(append(global, settingsLines(&n.Settings)...), rawLines("aggregations x\nglobal", n.Build.Extra)...)
+	if len(global) > 0 {
 		lines = append(lines, Line{Words: []string{"global"}, Origin: global[0].Origin})
 		lines = append(lines, global...)
 	}
@@ -88,7 +93,22 @@ func aggregationsLines(a *topology.Aggregations) []Line {
 	for _, f := range a.Forwards {
 		add(Line{Indent: 1, Words: []string{"forward", f.Value}, Origin: f.Span})
 	}
-	return append(lines, settingsLines(&a.Settings)...)
+	lines = append(lines, settingsLines(&a.Settings)...)
+	return append(lines, rawLines("aggregations x", a.Extra)...)
+}
+
+// rawLines are those that are kept as they stand, in a section below a header. Their words are there for who looks for what a file says.
+func rawLines(header string, texts []topology.Text) []Line {
+	var lines []Line
+	for _, t := range texts {
+		config, _ := grammar.ParseConfig("", []byte(header+"\n"+t.Value+"\n"))
+		l := Line{Indent: 1, Raw: t.Value, Origin: t.Span}
+		for _, w := range config.Sections[len(config.Sections)-1].Lines[0].Words {
+			l.Words = append(l.Words, w.Value)
+		}
+		lines = append(lines, l)
+	}
+	return lines
 }
 
 // settingsLines writes the settings that were stated: one with a zero span is the daemon's default.
@@ -125,5 +145,6 @@ func aggregatorPeer(p *topology.Peer) Line {
 	if p.Replica {
 		words = append(words, "replica")
 	}
-	return Line{Indent: 1, Words: words, Origin: p.Span}
+	words = append(words, tlsWords(p.TLS, p.Direction == topology.Local)...)
+	return Line{Indent: 1, Words: words, Comment: translation(p), Origin: p.Span}
 }

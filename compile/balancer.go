@@ -36,15 +36,15 @@ type place struct {
 func lowerBalancers(u *unit) {
 	for _, h := range u.hosts {
 		if h.node.IsBalancer() {
-			h.balancer = newBalancer(h.node)
+			h.balancer = u.newBalancer(h.node)
 		}
 	}
 }
 
-func newBalancer(n *topology.Node) *balancer {
+func (u *unit) newBalancer(n *topology.Node) *balancer {
 	b := &balancer{node: n}
 	for _, p := range n.Peers {
-		b.peers = append(b.peers, peersLines(n, p)...)
+		b.peers = append(b.peers, u.peersLines(n, p)...)
 	}
 	for _, t := range n.Tables {
 		if t.InPeers {
@@ -53,7 +53,7 @@ func newBalancer(n *topology.Node) *balancer {
 			}
 			continue
 		}
-		line := Line{Indent: 1, Words: append([]string{"stick-table"}, shapeWords(&t.Shape)...), Origin: t.Span}
+		line := Line{Indent: 1, Words: append([]string{"stick-table"}, u.tableWords(t)...), Origin: t.Span}
 		if !t.Peers.IsZero() {
 			line.Words = append(line.Words, "peers", t.Peers.Value)
 		}
@@ -76,33 +76,43 @@ func section(origin diag.Span, words ...string) []Line {
 	return []Line{{Origin: origin}, {Words: words, Origin: origin}}
 }
 
-func peersLines(n *topology.Node, p *topology.PeersSection) []Line {
+func (u *unit) peersLines(n *topology.Node, p *topology.PeersSection) []Line {
 	lines := section(p.Header, "peers", p.Name.Value)
+	add := func(l Line) { lines = append(lines, l) }
 	keyword := "server"
 	if p.Style == topology.PeerStyle {
 		keyword = "peer"
-		lines = append(lines, Line{Indent: 1, Words: []string{keyword, p.Local.Value, p.Listen.Raw}, Origin: p.Local.Span})
+		add(Line{Indent: 1, Words: []string{keyword, p.Local.Value, p.Listen.Raw}, Origin: p.Local.Span})
 	} else {
-		lines = append(lines,
-			Line{Indent: 1, Words: []string{"bind", p.Listen.Raw}, Origin: p.Listen.Span},
-			Line{Indent: 1, Words: []string{keyword, p.Local.Value}, Origin: p.Local.Span})
+		add(Line{Indent: 1, Words: append([]string{"bind", p.Listen.Raw}, tlsWords(p.TLS, true)...), Origin: p.Listen.Span})
+		// The old process dials the new one by this line when HAProxy is reloaded.
+		add(Line{Indent: 1, Words: append([]string{keyword, p.Local.Value}, tlsWords(p.TLS, false)...), Origin: p.Local.Span})
 	}
 	for _, o := range p.Peers {
-		lines = append(lines, Line{Indent: 1, Words: []string{keyword, o.Name.Value, o.Address.Raw}, Origin: o.Span})
+		words := append([]string{keyword, o.Name.Value, o.Address.Raw}, tlsWords(o.TLS, false)...)
+		add(Line{Indent: 1, Words: words, Comment: translation(o), Origin: o.Span})
 	}
+	lines = append(lines, rawLines("peers x", p.Extra)...)
 	for _, t := range n.Tables {
 		if t.InPeers && t.Peers.Value == p.Name.Value {
-			words := append([]string{"table", t.Name.Value}, shapeWords(&t.Shape)...)
-			lines = append(lines, Line{Indent: 1, Words: words, Origin: t.Span})
+			add(Line{Indent: 1, Words: append([]string{"table", t.Name.Value}, u.tableWords(t)...), Origin: t.Span})
 		}
 	}
 	return lines
 }
 
-// shapeWords are the words that "table" and "stick-table" lines share.
-func shapeWords(s *topology.Shape) []string {
+// ipv4Since is the first HAProxy that knows the type "ipv4", and wants it instead of "ip".
+var ipv4Since = sticktable.Version{Major: 3, Minor: 2}
+
+// tableWords are the words that "table" and "stick-table" lines share.
+func (u *unit) tableWords(t *topology.Table) []string {
+	s := &t.Shape
 	d := &s.Definition
-	words := append([]string{"type"}, strings.Fields(d.KeyString())...)
+	key := strings.Fields(d.KeyString())
+	if d.Key == sticktable.IPv4 && u.isSince(ipv4Since) {
+		key[0] = "ipv4"
+	}
+	words := append([]string{"type"}, key...)
 	words = append(words, "size", formatSize(s.Size))
 	if d.Expire > 0 {
 		words = append(words, "expire", sticktable.FormatDuration(d.Expire))
@@ -110,7 +120,16 @@ func shapeWords(s *topology.Shape) []string {
 	if len(d.Columns) > 0 {
 		words = append(words, "store", storeText(s))
 	}
+	if t.RecvOnly {
+		words = append(words, "recv-only")
+	}
 	return words
+}
+
+// isSince tells whether all nodes are known to run that HAProxy, or a later one.
+func (u *unit) isSince(v sticktable.Version) bool {
+	stated := u.cluster.HAProxy
+	return stated != (sticktable.Version{}) && !stated.Before(v)
 }
 
 // storeText writes the columns in the order in which the user did; the definition has them in the order of the wire.

@@ -14,6 +14,9 @@ const (
 	CodeReadsSource   diag.Code = "STK037"
 	CodeDisabledProxy diag.Code = "STK038"
 	CodeOutputNames   diag.Code = "STK039"
+	CodeFragment      diag.Code = "STK050"
+	CodeDialect       diag.Code = "STK051"
+	CodeVersion       diag.Code = "STK052"
 )
 
 // Doc is a code's page.
@@ -59,6 +62,14 @@ var docs = []Doc{
 	{CodeOutputNames, "output-names", diag.Error, "files of the output would get one name",
 		"Of several base files each keeps its own name in the node's directory, so the names must differ and must not be that of the\n" +
 			"aggregator's file, and no node may be called manifest.json. As HAProxy reads a directory in lexical order, a list in another order is a warning."},
+	{CodeFragment, "proxy-in-fragment", diag.Error, "a proxy of the base should bear a table, but only a fragment is written",
+		"With `emit: fragment` no line goes into the base, so its proxy has no table and rules that name none find none. Declare the table in\n" +
+			"the peers section (`declare: peers`) and name it in the rules, or let `emit: merged` insert the line."},
+	{CodeDialect, "dialect", diag.Error, "a file for the vendor's daemon would hold what that daemon does not know",
+		"`dialect: stktagg` and `gpe` keep our extensions out of an aggregator's file: TLS on peer lines, replicas, groups below, sums that are\n" +
+			"not delivered, leases and settings. Leave out what asks for them, or let stktc run the file (`dialect: stktc`)."},
+	{CodeVersion, "needs-newer-haproxy", diag.Error, "a line needs a newer HAProxy than the topology states",
+		"`haproxy` is the oldest version among the nodes. One that is older than a keyword or a data type refuses the whole file."},
 }
 
 // finding starts a finding with what its code's page says of it.

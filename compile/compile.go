@@ -25,7 +25,9 @@ type pass struct {
 var passes = []pass{
 	{"check", checkModel, false, "what is wrong with the cluster itself is wrong whatever the bases hold"},
 	{"aggregators", lowerAggregators, false, "aggregations become lines"},
+	{"dialects", checkDialects, false, "what the vendor's daemon does not know must not be in a file for it"},
 	{"balancers", lowerBalancers, false, "peers sections and tables become lines, still without a place"},
+	{"versions", checkVersions, false, "what the oldest HAProxy does not know must not be in a file for it"},
 	{"bases", parseBases, false, "the operator's own files, each parsed once however many nodes share it"},
 	{"outputs", checkOutputs, false, "the names that several bases of a node keep"},
 	{"clashes", findClashes, false, "what a base defines that is ours to define"},
@@ -39,6 +41,10 @@ var passes = []pass{
 var order = []struct{ before, after, because string }{
 	{"check", "merge", "a contradictory cluster must not become files"},
 	{"aggregators", "merge", "merge writes the lines of aggregations"},
+	{"aggregators", "dialects", "only nodes that sum have a file in a dialect"},
+	{"dialects", "merge", "the vendor's daemon refuses a line that it does not know"},
+	{"balancers", "versions", "only nodes that run HAProxy have lines for it to know"},
+	{"versions", "merge", "HAProxy refuses a line that it does not know"},
 	{"balancers", "clashes", "the names and ports that are ours come from the lowered sections"},
 	{"balancers", "places", "what gets a place is a lowered stick-table line"},
 	{"bases", "clashes", "clashes are found in the parsed bases"},
@@ -47,7 +53,6 @@ var order = []struct{ before, after, because string }{
 	{"bases", "localpeer", "the first global section is found in the parsed bases"},
 	{"balancers", "bases", "only nodes that run HAProxy have bases to parse"},
 	{"balancers", "outputs", "only nodes that run HAProxy have bases to name"},
-	{"aggregators", "outputs", "a base must not bear the name of the node's aggregator file"},
 	{"outputs", "merge", "two files of one name would become one"},
 	{"clashes", "merge", "a table that stands twice is fatal in HAProxy, so nothing may be inserted"},
 	{"places", "merge", "merge inserts at the places"},

@@ -51,7 +51,7 @@ func TestOrder(t *testing.T) {
 
 // TestDocs holds every code of the package to a page.
 func TestDocs(t *testing.T) {
-	codes := []diag.Code{CodeOwnPeers, CodeOwnTable, CodeOwnPort, CodeLocalPeer, CodeConditional, CodeTableName, CodeUntracked, CodeReadsSource, CodeDisabledProxy, CodeOutputNames}
+	codes := []diag.Code{CodeOwnPeers, CodeOwnTable, CodeOwnPort, CodeLocalPeer, CodeConditional, CodeTableName, CodeUntracked, CodeReadsSource, CodeDisabledProxy, CodeOutputNames, CodeFragment, CodeDialect, CodeVersion}
 	var documented []diag.Code
 	slugs := map[string]bool{}
 	for _, d := range Docs() {

@@ -63,6 +63,10 @@ func (u *unit) emitLocalPeer(b *balancer) {
 	if len(b.bases) == 0 {
 		return
 	}
+	if b.node.Build.Fragment {
+		u.localPeerBehind(b)
+		return
+	}
 	b.local = localPeer{place{b.bases[0], b.bases[0].firstStatement()}, true, ""}
 	var peers *grammar.Section
 	b.eachSection(func(file *base, s *grammar.Section) {
@@ -77,6 +81,26 @@ func (u *unit) emitLocalPeer(b *balancer) {
 			}
 		}
 	})
+}
+
+// localPeerBehind is about a fragment, which HAProxy reads behind the bases.
+func (u *unit) localPeerBehind(b *balancer) {
+	var peers *grammar.Section
+	b.eachSection(func(_ *base, s *grammar.Section) {
+		if s.Keyword.Value == "peers" && peers == nil {
+			peers = s
+		}
+	})
+	if peers == nil {
+		return
+	}
+	f := finding(CodeLocalPeer, statement(&peers.Header), "HAProxy has fixed its own name here",
+		fmt.Sprintf("base `%s` has the peers section `%s`, before the localpeer line of the fragment", peers.Keyword.Span.File, peers.Name.Value))
+	f.Related = []diag.Note{{Span: b.node.LocalPeer.Span, Label: "the line comes from here"}}
+	f.Impact = "HAProxy ignores a localpeer line behind a peers section, and calls itself by the host name"
+	f.Notes = []string{"a localpeer line in the base, or -L, names the node too: then `localpeer: external` is right"}
+	f.Nodes = []string{b.node.Name.Value}
+	u.findings.Add(f)
 }
 
 func globalAfterPeers(b *balancer, global, peers *grammar.Section) diag.Finding {

@@ -17,9 +17,11 @@ func merge(u *unit) {
 	for _, h := range u.hosts {
 		name := h.node.Name.Value
 		if h.aggregator != nil {
+			file := aggregatorOutput(h.node)
 			h.files = append(h.files, &File{
-				Path:       path.Join(name, AggregatorFile),
-				Install:    aggregatorInstall,
+				Path:       path.Join(name, file),
+				Install:    aggregatorInstall + file,
+				Aggregator: true,
 				Insertions: []Insertion{{Lines: h.aggregator}},
 			})
 		}
@@ -29,14 +31,14 @@ func merge(u *unit) {
 	}
 }
 
-// balancerFiles gives one file for each base, or without a base one that is ours alone. It gives none when a base could not
+// balancerFiles gives one file for each base, or one that is ours alone: a fragment. It gives none when a base could not
 // be read, which whoever read it has said.
 func (u *unit) balancerFiles(h *host) []*File {
 	b := h.balancer
 	switch {
 	case len(b.bases) < len(h.node.Build.Base):
 		return nil
-	case len(b.bases) == 0:
+	case h.node.Build.Fragment || len(b.bases) == 0:
 		lines := append([]Line{u.notice(h.node)}, b.appended()...)
 		return []*File{{Path: path.Join(h.node.Name.Value, b.output()), Install: u.install(b, b.output()), Insertions: []Insertion{{Lines: lines}}}}
 	}
@@ -91,10 +93,10 @@ func (b *balancer) appended() []Line {
 			lines = append(lines, t.line)
 		}
 	}
-	if len(lines) > 0 && b.inheritsBadly() {
+	if len(lines) > 0 && (b.node.Build.Fragment || b.inheritsBadly()) {
 		lines = append(section(lines[0].Origin, "defaults"), lines...)
 	}
-	if b.node.Build.LocalPeer == topology.LocalPeerEmit && len(b.bases) == 0 {
+	if b.node.Build.LocalPeer == topology.LocalPeerEmit && (b.node.Build.Fragment || len(b.bases) == 0) {
 		b.local.global = true
 		lines = append(b.localPeerLines(), lines...)
 	}
@@ -111,16 +113,21 @@ func separated(text []byte, lines []Line) []Line {
 	return lines
 }
 
+// output is the name of a balancer's one file. HAProxy reads a directory in lexical order, so a fragment comes behind the file that it belongs to,
+// and it never takes that file's place.
 func (b *balancer) output() string {
-	if b.node.Build.Output != "" {
+	switch {
+	case b.node.Build.Output != "":
 		return b.node.Build.Output
+	case b.node.Build.Fragment:
+		return "hapee-lb.stktc.cfg"
 	}
 	return "hapee-lb.cfg"
 }
 
 // outputs are the file names of a node's bases: a single one gets the name that the product expects, several keep their own.
 func (b *balancer) outputs() []string {
-	if len(b.node.Build.Base) == 1 {
+	if len(b.node.Build.Base) == 1 || b.node.Build.Fragment {
 		return []string{b.output()}
 	}
 	var names []string
@@ -148,7 +155,7 @@ func checkOutputs(u *unit) {
 		if name := h.node.Name; strings.EqualFold(name.Value, "manifest.json") {
 			u.findings.Add(baseNameFinding(h, name.Span, diag.Error, fmt.Sprintf("a node is called `%s`, but its directory stands beside the file of that name", name.Value)))
 		}
-		if b := h.balancer; b != nil && len(h.node.Build.Base) > 1 {
+		if b := h.balancer; b != nil && len(h.node.Build.Base) > 1 && !h.node.Build.Fragment {
 			u.baseNames(h, b)
 		}
 	}
@@ -161,8 +168,6 @@ func (u *unit) baseNames(h *host, b *balancer) {
 		switch {
 		case slices.Contains(names[:i], name):
 			u.findings.Add(baseNameFinding(h, at, diag.Error, fmt.Sprintf("two base files of a node are called `%s`", name)))
-		case name == AggregatorFile && h.aggregator != nil:
-			u.findings.Add(baseNameFinding(h, at, diag.Error, fmt.Sprintf("a base file is called `%s`, as the aggregator's own file", name)))
 		case i > 0 && name < names[i-1]:
 			u.findings.Add(baseNameFinding(h, at, diag.Warning,
 				fmt.Sprintf("base file `%s` stands behind `%s`, but HAProxy reads a directory in lexical order", name, names[i-1])))

@@ -23,11 +23,17 @@ func placeTables(u *unit) {
 // placeTable takes the first proxy outside of conditions. A frontend and a backend may share a name: either may bear the table.
 func (u *unit) placeTable(b *balancer, t *proxyTable) {
 	var conditional *grammar.Section
+	inFragment := false
 	b.eachSection(func(file *base, s *grammar.Section) {
 		switch {
 		case t.place.base != nil || !isProxy(s) || s.Name.Value != t.table.Name.Value || s.Name.Unresolved:
 		case s.Header.Conditional:
 			conditional = s
+		case b.node.Build.Fragment:
+			if !inFragment {
+				inFragment = true
+				u.findings.Add(fragmentFinding(b, t, s))
+			}
 		default:
 			t.place = place{file, afterBinds(s)}
 			t.line.Lead = lead(file, s)
@@ -43,6 +49,16 @@ func (u *unit) placeTable(b *balancer, t *proxyTable) {
 	f.Impact = "where the condition is false the table is missing, and no sum of it arrives"
 	f.Nodes, f.Tables = []string{b.node.Name.Value}, []string{t.table.Name.Value}
 	u.findings.Add(f)
+}
+
+// fragmentFinding is about a proxy that should bear a table, where no line can be inserted.
+func fragmentFinding(b *balancer, t *proxyTable, s *grammar.Section) diag.Finding {
+	f := finding(CodeFragment, statement(&s.Header), "no line is inserted here",
+		fmt.Sprintf("%s `%s` of base `%s` bears the name of a table, but a fragment cannot put the table into it", s.Keyword.Value, s.Name.Value, s.Keyword.Span.File))
+	f.Related = []diag.Note{{Span: t.table.Span, Label: "the table"}}
+	f.Impact = fmt.Sprintf("rules of the proxy that name no table find none, and the backend `%s` of the fragment stands beside it", t.table.Name.Value)
+	f.Nodes, f.Tables = []string{b.node.Name.Value}, []string{t.table.Name.Value}
+	return f
 }
 
 // afterBinds is the place behind a proxy's last bind line, else behind its header; never inside a condition.

@@ -11,6 +11,7 @@ import (
 
 // checkReferences compares what the bases' rules say of tables with how the tables are declared.
 func checkReferences(u *unit) {
+	summed := u.summed()
 	for _, h := range u.hosts {
 		b := h.balancer
 		if b == nil || len(b.bases) == 0 {
@@ -19,7 +20,7 @@ func checkReferences(u *unit) {
 		for _, t := range b.node.Tables {
 			u.tableNames(b, t)
 		}
-		for _, s := range u.sources(b.node) {
+		for _, s := range u.sources(b.node, summed[b.node.Name.Value]) {
 			u.untracked(b, s.table)
 			u.readsSource(b, s)
 		}
@@ -94,10 +95,10 @@ type source struct {
 }
 
 // sources finds the tables of a node that an aggregator sums straight from it.
-func (u *unit) sources(n *topology.Node) []source {
+func (u *unit) sources(n *topology.Node, summedBy []*topology.Aggregations) []source {
 	var found []source
 	for _, t := range n.Tables {
-		for _, a := range u.summedBy(n) {
+		for _, a := range summedBy {
 			for _, r := range a.Rules {
 				base, ok := strings.CutSuffix(t.Name.Value, r.From.Value)
 				if !ok || r.Any && isResult(a, t.Name.Value) || slices.ContainsFunc(found, func(s source) bool { return s.table == t }) {
@@ -110,25 +111,26 @@ func (u *unit) sources(n *topology.Node) []source {
 	return found
 }
 
-// summedBy lists the sections of aggregators that have a node as an unmarked peer.
-func (u *unit) summedBy(n *topology.Node) []*topology.Aggregations {
-	var found []*topology.Aggregations
-	for _, other := range u.cluster.Nodes {
-		for _, a := range other.Aggregations {
+// summed lists by node the sections of aggregators that have the node as an unmarked peer.
+func (u *unit) summed() map[string][]*topology.Aggregations {
+	by := map[string][]*topology.Aggregations{}
+	for _, n := range u.cluster.Nodes {
+		for _, a := range n.Aggregations {
 			for _, p := range a.Peers {
-				if p.Direction == topology.Unmarked && p.Name.Value == n.Name.Value {
-					found = append(found, a)
+				if p.Direction == topology.Unmarked && !p.Replica {
+					by[p.Name.Value] = append(by[p.Name.Value], a)
 				}
 			}
 		}
 	}
-	return found
+	return by
 }
 
-// isResult tells whether a section makes or forwards the table: "from any" leaves those out.
+// isResult tells whether a section makes, forwards or leases the table: "from any" leaves those out.
 func isResult(a *topology.Aggregations, name string) bool {
 	return slices.ContainsFunc(a.Rules, func(r *topology.Rule) bool { return strings.HasSuffix(name, r.To.Value) }) ||
-		slices.ContainsFunc(a.Forwards, func(f topology.Text) bool { return strings.HasSuffix(name, f.Value) })
+		slices.ContainsFunc(a.Forwards, func(f topology.Text) bool { return strings.HasSuffix(name, f.Value) }) ||
+		slices.ContainsFunc(a.Settings.Leases, func(l topology.Lease) bool { return strings.TrimPrefix(l.Table.Value, "/") == name })
 }
 
 // sumsOf are the node's other tables of one base name.

@@ -22,6 +22,7 @@ type Host struct {
 type File struct {
 	Path       string // below the output directory, with slashes: "aggr1/hapee-stktagg.cfg"
 	Install    string // where it belongs on the host, "/etc/hapee-extras/hapee-stktagg.cfg"
+	Aggregator bool   // an aggregator's file; else HAProxy's
 	Base       []byte // kept byte for byte; nil when there is none
 	BaseName   string // its name in Cluster.Files
 	Insertions []Insertion
@@ -39,6 +40,7 @@ type Line struct {
 	Indent  int    // levels, of two spaces each
 	Lead    string // blanks instead of Indent: those of the operator's lines around it
 	Words   []string
+	Raw     string    // of a line that is kept as it stands: its text, which the words were read from
 	Comment string    // without its "#"
 	Origin  diag.Span // the line of the topology that made it
 }

@@ -107,6 +107,9 @@ func lineText(l *compile.Line, w widths) string {
 	if b.WriteString(l.Lead); l.Lead == "" {
 		b.WriteString(strings.Repeat("  ", l.Indent))
 	}
+	if l.Raw != "" {
+		return raw(b.String(), l.Raw)
+	}
 	for i, word := range l.Words {
 		if i > 0 {
 			b.WriteByte(' ')
@@ -126,6 +129,14 @@ func lineText(l *compile.Line, w widths) string {
 	return b.String()
 }
 
+// raw keeps a line as it stands, its own indentation included.
+func raw(indent, line string) string {
+	if line[0] == ' ' || line[0] == '\t' {
+		return line
+	}
+	return indent + line
+}
+
 // alignedColumns tells how many of a directive's arguments line up within a section.
 var alignedColumns = map[string]int{"peer": 2, "server": 2, "table": 1}
 
@@ -141,6 +152,9 @@ type widths map[column]int
 func measure(lines []compile.Line) widths {
 	w := widths{}
 	for _, l := range lines {
+		if l.Raw != "" {
+			continue
+		}
 		for i := 1; i < len(l.Words)-1 && i <= alignedColumns[l.Words[0]]; i++ {
 			c := column{l.Words[0], i}
 			w[c] = max(w[c], utf8.RuneCountInString(quote(l.Words[i])))

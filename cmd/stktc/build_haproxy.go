@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"stktc/cmd/internal/haproxy"
-	"stktc/compile"
+	"stktc/grammar"
 	"stktc/render"
 	"stktc/topology"
 )
@@ -43,7 +43,7 @@ func (b *build) confirm(name string) error {
 		if !n.IsBalancer() || !b.isSelected(n.Name.Value) {
 			continue
 		}
-		v := &verdict{build: b, node: n, files: map[string]*render.Output{}}
+		v := &verdict{build: b, node: n, files: map[string]*render.Output{}, bases: map[string]string{}}
 		if err := v.run(b.ctx.Context, binary, dir); err != nil {
 			return err
 		}
@@ -61,6 +61,7 @@ type verdict struct {
 	*build
 	node     *topology.Node
 	files    map[string]*render.Output // by path on disk
+	bases    map[string]string         // of a fragment: their names in Cluster.Files, by path on disk
 	messages []message
 	refused  bool // HAProxy does not accept the files
 }
@@ -74,24 +75,16 @@ type message struct {
 }
 
 func (v *verdict) run(ctx context.Context, binary, dir string) error {
+	texts, err := v.lay(filepath.Join(dir, v.node.Name.Value))
+	if err != nil {
+		return err
+	}
 	args := []string{"-c"}
-	if v.node.Build.LocalPeer != topology.LocalPeerEmit { // beside a localpeer line -L is refused by HAProxy 3
+	if !slices.ContainsFunc(texts, namesItself) { // beside a localpeer line -L is refused by HAProxy 3
 		args = append(args, "-L", v.node.Name.Value)
 	}
-	for i := range v.tree {
-		o := &v.tree[i]
-		if o.Node != v.node.Name.Value || path.Base(o.File.Path) == compile.AggregatorFile {
-			continue
-		}
-		file := filepath.Join(dir, filepath.FromSlash(o.File.Path))
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			return err
-		}
-		if err := os.WriteFile(file, o.Text, 0o600); err != nil {
-			return err
-		}
-		v.files[file] = o
-		args = append(args, "-f", file)
+	for _, t := range texts {
+		args = append(args, "-f", t.file)
 	}
 	ctx, cancel := context.WithTimeout(ctx, haproxyTimeout)
 	defer cancel()
@@ -105,6 +98,51 @@ func (v *verdict) run(ctx context.Context, binary, dir string) error {
 	v.refused = err != nil
 	v.messages = parseMessages(string(out))
 	return nil
+}
+
+// laid is a file that HAProxy is to read.
+type laid struct {
+	file string // on disk
+	text []byte
+}
+
+// lay writes a balancer's files into a directory, in the order in which HAProxy reads them: behind its bases a fragment.
+func (v *verdict) lay(dir string) ([]laid, error) {
+	var all []laid
+	if v.node.Build.Fragment {
+		for i, base := range v.node.Build.Base {
+			file := filepath.Join(dir, "base", strconv.Itoa(i), path.Base(base.Name))
+			v.bases[file] = base.Name
+			all = append(all, laid{file, v.cluster.Files[base.Name]})
+		}
+	}
+	for i := range v.tree {
+		if o := &v.tree[i]; o.Node == v.node.Name.Value && !o.File.Aggregator {
+			file := filepath.Join(dir, path.Base(o.File.Path))
+			v.files[file] = o
+			all = append(all, laid{file, o.Text})
+		}
+	}
+	for _, l := range all {
+		if err := os.MkdirAll(filepath.Dir(l.file), 0o700); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(l.file, l.text, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// namesItself tells whether a file says what HAProxy is called.
+func namesItself(l laid) bool {
+	config, _ := grammar.ParseConfig(l.file, l.text)
+	for line := range config.AllLines() {
+		if _, ok := line.Statement.(*grammar.LocalPeer); ok {
+			return true
+		}
+	}
+	return false
 }
 
 var (
@@ -141,6 +179,9 @@ func parseMessages(output string) []message {
 // place translates a message's place. Ours tells whether a line of ours is blamed: by its number, or, as HAProxy gives no
 // number for what it finds out at the end, by the name of a section of ours.
 func (v *verdict) place(m message) (where string, ours bool) {
+	if base := v.bases[m.file]; base != "" {
+		return fmt.Sprintf("%s:%d", base, m.line), false
+	}
 	o := v.files[m.file]
 	if o == nil {
 		for _, name := range quotedName.FindAllStringSubmatch(m.text, -1) {

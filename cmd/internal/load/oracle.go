@@ -75,7 +75,8 @@ const (
 	leastLag      = 20 * time.Millisecond // rounding to even milliseconds twice, and the grain of timers at a period's boundary
 )
 
-// lag is the greatest delay that was seen between a push and its sum: by probes, and from the last push of a stage to the last sum.
+// lag is the greatest delay between a push and its sum, as far as it was seen: by probes, and from the last push of a stage to the last sum. Probes are samples, so that the
+// greatest of all is taken to be half as much more.
 func (l *load) lag() time.Duration {
 	most := int64(l.settled)
 	for _, n := range l.nodes {
@@ -83,7 +84,7 @@ func (l *load) lag() time.Duration {
 		most = max(most, n.in.latency.Max())
 		n.in.mu.Unlock()
 	}
-	return leastLag + time.Duration(most)
+	return leastLag + time.Duration(most)*3/2
 }
 
 // lookBlock is how many keys are compared under one round of locks.

@@ -91,17 +91,6 @@ func (r *running) ask(args ...string) (out string, code int) {
 	return b.String(), code
 }
 
-// freeAddress is a loopback address with a port that nobody has just now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func runText(local string, more ...string) string {
 	return fmt.Sprintf("global\n  stats socket {dir}/s mode 600 level admin\n\naggregations x\n  peer agg %s local\n  peer n1 127.0.0.1:1\n  from .raw to .sum\n%s",
 		local, strings.Join(more, ""))

@@ -114,9 +114,10 @@ func (a *Aggregator) serveListener(l *listener) {
 
 // serveLink lets the link dial its peer. The caller holds a.mu.
 func (a *Aggregator) serveLink(l *link) {
-	if l.dynamic {
+	if l.dynamic.Load() {
 		return
 	}
+	l.dials = true
 	ctx, cancel := context.WithCancel(a.serving)
 	l.stopDialling = cancel
 	a.running.Go(func() { l.dialLoop(ctx) })

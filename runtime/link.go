@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"stktc/runtime/peers"
@@ -18,7 +19,9 @@ type link struct {
 	a            *Aggregator
 	log          *slog.Logger
 	local, name  string
-	dynamic      bool // not in the configuration: it may only dial in
+	dynamic      atomic.Bool  // not in the configuration: it may only dial in
+	arriving     atomic.Int32 // hellos that are being answered
+	dials        bool         // dialLoop runs, or ran; guarded by Aggregator.mu
 	lost         chan struct{}
 	stopDialling context.CancelFunc
 

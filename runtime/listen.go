@@ -136,6 +136,7 @@ func (l *listener) welcome(ctx context.Context, accepted net.Conn) {
 		link, status = l.judge(hello, status)
 	}
 	if link != nil {
+		defer link.arriving.Add(-1)
 		err = link.trust(conn, l.serves.Load().tls)
 	}
 	if err != nil {
@@ -180,7 +181,7 @@ func gravity(err error) slog.Level {
 }
 
 // judge gives the link that a hello asks for, or the status that HAProxy's own acceptor would answer: operators diagnose by it. StatusNone is a
-// refusal for now.
+// refusal for now. The link takes a place among the peers until its arriving is counted down.
 func (l *listener) judge(hello peers.Hello, status peers.Status) (*link, peers.Status) {
 	if status != peers.StatusSuccess {
 		return nil, status
@@ -192,15 +193,20 @@ func (l *listener) judge(hello peers.Hello, status peers.Status) (*link, peers.S
 	if len(called) == 0 {
 		return nil, peers.StatusLocalName
 	}
-	for _, link := range a.links {
-		if link.local == hello.Called && link.name == hello.Caller && link.isIn(called) {
-			return link, peers.StatusSuccess
-		}
+	i := slices.IndexFunc(a.links, func(o *link) bool { return o.local == hello.Called && o.name == hello.Caller && o.isIn(called) })
+	var found *link
+	switch {
+	case i < 0 && (!a.cfg.DynamicPeers || hello.Caller == hello.Called):
+		return nil, peers.StatusRemoteName
+	case (i < 0 || !a.links[i].isPresent()) && !a.hasRoom(hello.Caller):
+		return nil, peers.StatusNone
+	case i < 0:
+		found = a.dynamicLink(hello, called)
+	default:
+		found = a.links[i]
 	}
-	if a.cfg.DynamicPeers && hello.Caller != hello.Called {
-		return a.dynamicLink(hello, called)
-	}
-	return nil, peers.StatusRemoteName
+	found.arriving.Add(1)
+	return found, peers.StatusSuccess
 }
 
 // called lists the sections that the listener serves and whose local peer has the name.
@@ -218,30 +224,42 @@ func (l *link) isIn(sections []*section) bool {
 	return slices.ContainsFunc(l.currentMembers(), func(m *member) bool { return slices.Contains(sections, m.section) })
 }
 
-// dynamicLink makes a link for a node that no section lists, if there is room.
-func (a *Aggregator) dynamicLink(hello peers.Hello, sections []*section) (*link, peers.Status) {
-	busy, known := 0, 0
+// hasRoom tells whether a dynamic peer that is not connected may be. The caller holds a.mu.
+func (a *Aggregator) hasRoom(caller string) bool {
+	present := 0
+	for _, l := range a.links {
+		if l.isPresent() {
+			present++
+		}
+	}
+	if present >= MaxDynamicPeers {
+		a.log.Warn("peer refused: too many dynamic peers", "caller", caller, "limit", MaxDynamicPeers)
+	}
+	return present < MaxDynamicPeers
+}
+
+// isPresent tells whether the peer takes a place among those that may be connected: one that is configured always does.
+func (l *link) isPresent() bool {
+	return !l.dynamic.Load() || l.arriving.Load() > 0 || l.connected()
+}
+
+// dynamicLink makes a link for a node that no section lists. The names of those that went are remembered, up to a limit. The caller holds a.mu.
+func (a *Aggregator) dynamicLink(hello peers.Hello, sections []*section) *link {
+	known := 0
 	var oldest *link
 	for _, l := range a.links {
-		if !l.dynamic || l.connected() {
-			busy++
-		}
-		if l.dynamic {
+		if l.dynamic.Load() {
 			known++
 		}
-		if l.dynamic && !l.connected() && (oldest == nil || l.since.Before(oldest.since)) {
+		if !l.isPresent() && (oldest == nil || l.lastChange().Before(oldest.lastChange())) {
 			oldest = l
 		}
 	}
-	if busy >= MaxDynamicPeers || known >= maxKnown && oldest == nil {
-		a.log.Warn("peer refused: too many dynamic peers", "caller", hello.Caller, "limit", MaxDynamicPeers)
-		return nil, peers.StatusNone
-	}
-	if known >= maxKnown {
+	if known >= maxKnown && oldest != nil {
 		a.unlist(oldest)
 	}
 	l := newLink(a, hello.Called, hello.Caller)
-	l.dynamic = true
+	l.dynamic.Store(true)
 	for _, s := range sections {
 		m := &member{section: s, link: l, direction: Node}
 		l.members = append(l.members, m)
@@ -250,7 +268,14 @@ func (a *Aggregator) dynamicLink(hello peers.Hello, sections []*section) (*link,
 		s.mu.Unlock()
 	}
 	a.links = append(slices.Clip(a.links), l)
-	return l, peers.StatusSuccess
+	return l
+}
+
+// lastChange is when the present session began, or the last one ended.
+func (l *link) lastChange() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.since
 }
 
 // unlist forgets a dynamic peer.

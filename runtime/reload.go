@@ -94,9 +94,8 @@ func (a *Aggregator) apply(cfg Config) {
 		changed[s] = a.configure(s, cfg.Sections[i], oldLinks, places)
 	}
 	for _, l := range oldLinks {
-		if l.dynamic && cfg.DynamicPeers && len(before[l]) > 0 && slices.Contains(a.sections, before[l][0].section) {
-			a.links = append(a.links, l)
-			places[l] = before[l]
+		if l.dynamic.Load() && cfg.DynamicPeers {
+			a.keep(l, before[l], places)
 		}
 	}
 	for _, l := range a.links {
@@ -111,6 +110,21 @@ func (a *Aggregator) apply(cfg Config) {
 		if !slices.Contains(a.sections, s) {
 			s.close()
 		}
+	}
+}
+
+// keep leaves a dynamic peer in those of its sections that are still there.
+func (a *Aggregator) keep(l *link, before []*member, places map[*link][]*member) {
+	for _, m := range before {
+		if s := m.section; slices.Contains(a.sections, s) {
+			places[l] = append(places[l], m)
+			s.mu.Lock()
+			s.members = append(slices.Clip(s.members), m)
+			s.mu.Unlock()
+		}
+	}
+	if len(places[l]) > 0 {
+		a.links = append(a.links, l)
 	}
 }
 
@@ -164,7 +178,7 @@ func (s *section) unmark() {
 func (s *section) sources() []string {
 	var names []string
 	for _, m := range s.members {
-		if m.direction.isSource() && !m.link.dynamic {
+		if m.direction.isSource() && !m.link.dynamic.Load() {
 			names = append(names, m.link.name)
 		}
 	}
@@ -199,8 +213,9 @@ func (a *Aggregator) takeLink(old []*link, local string, p Peer) *link {
 		return a.links[i]
 	}
 	l := newLink(a, local, p.Name)
-	if i := slices.IndexFunc(old, is); i >= 0 && !old[i].dynamic {
+	if i := slices.IndexFunc(old, is); i >= 0 {
 		l = old[i]
+		l.dynamic.Store(false)
 	}
 	a.links = append(a.links, l)
 	return l
@@ -216,11 +231,10 @@ func (a *Aggregator) place(l *link, before, now []*member, old []*link, changed 
 	moved := l.address != address && !l.inbound
 	l.members, l.address, l.tls = now, address, secure
 	l.mu.Unlock()
-	isNew := !slices.Contains(old, l)
-	if isNew && a.serving != nil {
+	if !l.dials && a.serving != nil {
 		a.serveLink(l)
 	}
-	if !isNew && (!same || moved) {
+	if slices.Contains(old, l) && (!same || moved) {
 		l.withSession(func(s *session.Session) { s.Stop(errReconfigured) })
 	}
 	for _, m := range before {

@@ -274,11 +274,11 @@ func (s *section) every(is func(*member) bool) bool {
 }
 
 // settled tells whether nothing more is to be expected of the peer before sums are sent.
-func (m *member) settled() bool { return m.link.dynamic || m.link.settled(m.direction) }
+func (m *member) settled() bool { return m.link.dynamic.Load() || m.link.settled(m.direction) }
 
 // isWhole tells whether the peer is connected and has taught. One that nobody configured is missed by nobody.
 func (m *member) isWhole() bool {
-	return m.link.connected() && m.link.learned() || m.link.dynamic && !m.link.connected()
+	return m.link.connected() && m.link.learned() || m.link.dynamic.Load() && !m.link.connected()
 }
 
 // release ends the silence. The caller holds s.mu.

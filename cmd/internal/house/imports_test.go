@@ -33,6 +33,8 @@ var mayImport = map[string][]string{
 
 	"cmd/stktc":                        everything,
 	"cmd/internal/aggregator":          everything,
+	"cmd/internal/certtest":            everything,
+	"cmd/internal/corpus":              everything,
 	"cmd/internal/e2e":                 everything,
 	"cmd/internal/haproxy":             everything,
 	"cmd/internal/haproxy/haproxytest": everything,

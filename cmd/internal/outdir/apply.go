@@ -18,7 +18,7 @@ func (p *Plan) Apply() error {
 	if !p.Stale() {
 		return nil
 	}
-	s := &staging{}
+	s := &staging{bulk: canSyncFileSystem && len(p.Changes) >= manyFiles}
 	defer s.discard()
 	for _, c := range p.Changes {
 		if err := s.add(p.full(c.Path), c.New, p.modes[c.Path]); err != nil {
@@ -33,7 +33,10 @@ func (p *Plan) Apply() error {
 	if err := p.removable(); err != nil {
 		return err
 	}
-	if err := s.commit(); err != nil {
+	if err := s.sync(p.Dir); err != nil {
+		return err
+	}
+	if err := s.commit(p.Dir); err != nil {
 		return err
 	}
 	return p.remove()
@@ -67,11 +70,16 @@ func (p *Plan) remove() error {
 	return nil
 }
 
-// staging is a set of complete, synced files that still bear temporary names.
+// staging is a set of complete files that still bear temporary names.
 type staging struct {
 	files []staged
-	dirs  []string // made for them, outermost first
+	dirs  []string        // made for them, outermost first
+	known map[string]bool // directories that are there
+	bulk  bool            // what was written is synced at once, not file by file
 }
+
+// manyFiles is from how many files on the whole file system is synced at once: 10,000 files one by one take half a minute.
+const manyFiles = 100
 
 type staged struct{ temp, target string }
 
@@ -85,25 +93,46 @@ func (s *staging) add(target string, text []byte, m mode) error {
 		return fmt.Errorf("cannot write to %s: %w", dir, cause(err))
 	}
 	s.files = append(s.files, staged{f.Name(), target})
-	if err := errors.Join(fill(f, text, m), f.Close()); err != nil {
+	if err := errors.Join(s.fill(f, text, m), f.Close()); err != nil {
 		return fmt.Errorf("cannot write %s: %w", target, cause(err))
 	}
 	return nil
 }
 
 // fill sets the mode before there is anything to read.
-func fill(f *os.File, text []byte, m mode) error {
+func (s *staging) fill(f *os.File, text []byte, m mode) error {
 	if err := m.apply(f); err != nil {
 		return err
 	}
 	if _, err := f.Write(text); err != nil {
 		return err
 	}
+	if s.bulk {
+		return nil
+	}
 	return f.Sync()
+}
+
+// sync makes the files last over a power cut, before any of them gets its name.
+func (s *staging) sync(root string) error {
+	if !s.bulk {
+		return nil
+	}
+	if err := syncFileSystem(root); err != nil {
+		return fmt.Errorf("cannot write to %s: %w", root, cause(err))
+	}
+	return nil
 }
 
 // makeDir makes a directory with its parents, and remembers which ones it made.
 func (s *staging) makeDir(dir string) error {
+	if s.known[dir] {
+		return nil
+	}
+	if s.known == nil {
+		s.known = map[string]bool{}
+	}
+	s.known[dir] = true
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
 		return nil
 	}
@@ -120,7 +149,7 @@ func (s *staging) makeDir(dir string) error {
 }
 
 // commit gives the files their names.
-func (s *staging) commit() error {
+func (s *staging) commit(root string) error {
 	var dirs []string
 	for len(s.files) > 0 {
 		f := s.files[0]
@@ -128,21 +157,24 @@ func (s *staging) commit() error {
 			return fmt.Errorf("cannot write %s: %w", f.target, err)
 		}
 		s.files, s.dirs = s.files[1:], nil
-		if dir := filepath.Dir(f.target); !slices.Contains(dirs, dir) {
-			dirs = append(dirs, dir)
-		}
+		dirs = append(dirs, filepath.Dir(f.target))
 	}
-	for _, dir := range dirs {
-		syncDir(dir)
-	}
+	s.syncDirs(root, dirs)
 	return nil
 }
 
-// syncDir makes renames last over a power cut. Some file systems cannot sync directories; the files are whole regardless.
-func syncDir(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		d.Close()
+// syncDirs makes renames last over a power cut. Some file systems cannot sync directories; the files are whole regardless.
+func (s *staging) syncDirs(root string, dirs []string) {
+	if s.bulk {
+		_ = syncFileSystem(root)
+		return
+	}
+	slices.Sort(dirs)
+	for _, dir := range slices.Compact(dirs) {
+		if d, err := os.Open(dir); err == nil {
+			_ = d.Sync()
+			d.Close()
+		}
 	}
 }
 

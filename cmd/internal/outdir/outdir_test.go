@@ -125,6 +125,24 @@ func TestWriteAndRewrite(t *testing.T) {
 	expect(t, dir, tree{"a/": "", "a/x.cfg": "a\n", "b/": "", "b/x.cfg": "new\n"})
 }
 
+// TestManyFiles writes so many files that they are not synced one by one.
+func TestManyFiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	tr, want := tree{}, tree{}
+	for i := range manyFiles + 1 {
+		node := fmt.Sprintf("lb%03d", i)
+		tr[node+"/a.cfg"] = node + "\n"
+		want[node+"/"], want[node+"/a.cfg"] = "", node+"\n"
+	}
+	p := apply(t, dir, tr, Options{})
+	if got := onDisk(t, dir); len(p.Changes) != len(tr) || !maps.Equal(got, want) {
+		t.Errorf("%d changes, on disk are %v", len(p.Changes), got)
+	}
+	if again := plan(t, dir, tr, Options{}); again.Stale() || again.Unchanged != len(tr) {
+		t.Errorf("%d changes, %d unchanged", len(again.Changes), again.Unchanged)
+	}
+}
+
 func TestConflicts(t *testing.T) {
 	changed := tree{"a/x.cfg": "a2\n", "b/x.cfg": "b2\n"}
 	tests := []struct {

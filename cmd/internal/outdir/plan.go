@@ -81,7 +81,7 @@ func NewPlan(dir string, m *render.Manifest, files []File, o Options) (*Plan, er
 	merged := *m
 	merged.Files, merged.Left = nil, nil
 	for _, entry := range m.Files {
-		previous := old.file(entry.Path)
+		previous := old.byPath[entry.Path]
 		switch f, ok := texts[entry.Path]; {
 		case len(o.Nodes) > 0 && !slices.Contains(o.Nodes, entry.Node):
 			if previous != nil {
@@ -101,9 +101,11 @@ func NewPlan(dir string, m *render.Manifest, files []File, o Options) (*Plan, er
 		return nil, err
 	}
 	merged.Left = p.Left
-	merged.Rollout = slices.DeleteFunc(slices.Clone(m.Rollout), func(node string) bool {
-		return !slices.ContainsFunc(merged.Files, func(f render.ManifestFile) bool { return f.Node == node })
-	})
+	written := map[string]bool{}
+	for _, f := range merged.Files {
+		written[f.Node] = true
+	}
+	merged.Rollout = slices.DeleteFunc(slices.Clone(m.Rollout), func(node string) bool { return !written[node] })
 	if text := merged.JSON(); !bytes.Equal(text, p.manifest.Old) {
 		p.manifest.New = text
 	}
@@ -134,15 +136,17 @@ func cause(err error) error {
 }
 
 // oldManifest is the manifest of the last build.
-type oldManifest struct{ render.Manifest }
+type oldManifest struct {
+	render.Manifest
+	byPath map[string]*render.ManifestFile
+}
 
-func (m *oldManifest) file(path string) *render.ManifestFile {
+func newOldManifest(m *render.Manifest) *oldManifest {
+	old := &oldManifest{*m, map[string]*render.ManifestFile{}}
 	for i := range m.Files {
-		if m.Files[i].Path == path {
-			return &m.Files[i]
-		}
+		old.byPath[m.Files[i].Path] = &m.Files[i]
 	}
-	return nil
+	return old
 }
 
 // readManifest gives an empty one when none is there. One that cannot be understood is a conflict: it is not ours, or not whole.
@@ -153,16 +157,16 @@ func (p *Plan) readManifest(o Options) (*oldManifest, error) {
 	}
 	p.manifest = Change{Path: render.ManifestName, Old: text}
 	if text == nil {
-		return &oldManifest{}, nil
+		return newOldManifest(&render.Manifest{}), nil
 	}
 	m, err := render.ParseManifest(text)
 	if err != nil {
 		if !o.Overwrite {
 			p.Conflicts = append(p.Conflicts, p.manifest)
 		}
-		return &oldManifest{}, nil
+		return newOldManifest(&render.Manifest{}), nil
 	}
-	return &oldManifest{*m}, nil
+	return newOldManifest(m), nil
 }
 
 // read gives a file's text, nil when it is not there.
@@ -219,12 +223,16 @@ func (p *Plan) add(f File, previous *render.ManifestFile, o Options) error {
 
 // left plans the files of the last build that are no longer made.
 func (p *Plan) left(old *oldManifest, m *render.Manifest, o Options) error {
+	made := map[string]bool{}
+	for _, f := range m.Files {
+		made[f.Path] = true
+	}
 	candidates := slices.Clone(old.Left)
 	for _, f := range old.Files {
 		candidates = append(candidates, render.LeftFile{Path: f.Path, Node: f.Node, SHA256: f.SHA256})
 	}
 	for _, f := range candidates {
-		if slices.ContainsFunc(m.Files, func(n render.ManifestFile) bool { return n.Path == f.Path }) {
+		if made[f.Path] {
 			continue
 		}
 		text, _, err := p.read(f.Path)

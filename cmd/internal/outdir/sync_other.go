@@ -1,0 +1,7 @@
+//go:build !linux
+
+package outdir
+
+const canSyncFileSystem = false
+
+func syncFileSystem(string) error { panic("file systems are synced on Linux only") }

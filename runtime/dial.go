@@ -182,7 +182,7 @@ func isClosed(err error) bool { return errors.Is(err, net.ErrClosed) }
 
 // network tells whether an address is a UNIX socket's.
 func network(address string) string {
-	if strings.HasPrefix(address, "/") {
+	if strings.Contains(address, "/") || !strings.Contains(address, ":") {
 		return "unix"
 	}
 	return "tcp"

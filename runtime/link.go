@@ -142,6 +142,7 @@ func (l *link) adopt(conn net.Conn, unread []byte, via *listener, pid int) {
 		conn.Close()
 		return
 	}
+	bound(conn)
 	before, beforeDone := l.sess, l.done
 	c := &conversation{l: l, log: l.log, begun: map[*table]bool{}, members: l.members}
 	c.sess = session.New(session.Config{Conn: conn, Unread: unread, Owner: c, Clock: l.a.now, Logger: l.log})
@@ -164,6 +165,19 @@ func (l *link) adopt(conn net.Conn, unread []byte, via *listener, pid int) {
 		l.log.Info("peer connected", "address", remote, "inbound", inbound)
 		l.converse(c)
 	})
+}
+
+// socketBuffer bounds what waits in the kernel: a megabyte of updates is a queue of 0.3 s, and costs a third more CPU for cache misses.
+const socketBuffer = 128 << 10
+
+func bound(conn net.Conn) {
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetReadBuffer(socketBuffer)
+		tcp.SetWriteBuffer(socketBuffer)
+	}
 }
 
 // converse runs a session from its beginning to its end.

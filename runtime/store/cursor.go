@@ -129,10 +129,10 @@ func (c *Cursor) Collect(now uint32, version uint64, emit Emit) (all bool, err e
 }
 
 func (s *shard) collect(at *place, c *Cursor, now uint32, emit Emit) bool {
-	if !at.walking && at.pos < s.log.base {
-		c.walk(s, at.pos)
-	}
-	if at.walking {
+	for at.walking || at.pos < s.log.base { // the ring may have run past the place again while the rows were walked
+		if !at.walking {
+			c.walk(s, at.pos)
+		}
 		if !s.collectWalk(at, now, emit) {
 			return false
 		}

@@ -3,7 +3,8 @@ package store
 // tombstoneLife is how long a row without contributions is kept when receivers were told that it lives for ever: in that time they all hear of its end.
 const tombstoneLife = 3_600_000
 
-// life is how long the row has to live at now, by its longest contribution that counts: Forever without an end, 0 when it is over.
+// life is how long the row has to live at now, by its longest contribution that counts: Forever without an end, 0 when it is over. It is never
+// longer than the table's expire, which now may miss by the time that the caller waited for the lock: HAProxy before 3.2 would keep the entry for longer.
 func (s *shard) life(row []uint32, now uint32) uint32 {
 	var longest uint32
 	for i := range count(row) {
@@ -18,7 +19,7 @@ func (s *shard) life(row []uint32, now uint32) uint32 {
 			longest = max(longest, uint32(left))
 		}
 	}
-	return longest
+	return min(longest, s.lay.expire)
 }
 
 // rearm sees to it that the wheel looks at the row in time: at its first deadline, and where contributions of several peers go through different

@@ -24,6 +24,7 @@ type layout struct {
 	connCur bool // some field counts connected peers only
 
 	shortestPeriod uint32 // ms, of the rates
+	expire         uint32 // ms; the longest life there is where entries do not expire
 	keyLen         int
 	keyWords       int
 	isString       bool
@@ -35,7 +36,10 @@ var kindWords = map[sticktable.ValueKind]int{sticktable.SInt: 1, sticktable.UInt
 // newLayout lays out the definition. Slots are those of a wire update: one for an integer, three for a FreqCtr (elapsed ms, current, previous),
 // none for a Dict, column after column, element after element.
 func newLayout(def *sticktable.Definition) *layout {
-	l := &layout{keyLen: def.KeyLen, keyWords: (def.KeyLen + 3) / 4, isString: def.Key == sticktable.String}
+	l := &layout{keyLen: def.KeyLen, keyWords: (def.KeyLen + 3) / 4, isString: def.Key == sticktable.String, expire: maxLife}
+	if def.Expire > 0 {
+		l.expire = uint32(min(def.Expire/time.Millisecond, maxLife))
+	}
 	for _, c := range def.Columns {
 		spec := c.Type.Spec()
 		for range max(c.Elems, 1) {

@@ -18,6 +18,9 @@ type Check struct {
 	Text     Text
 	Bad      string // a txtar archive of deployed files, DIR/node/file, that has just this finding
 	Good     string // the same, mended: it has no finding
+	// Outside is what outside of the files may make an error of this kind right, a comment may silence it then; "" when nothing can. Warnings
+	// and infos can always be silenced.
+	Outside string
 	// Alone tells that one host's files are enough to find it: an aggregator refuses to start for an error of this kind.
 	Alone bool
 	Run   func(*Pass)
@@ -33,6 +36,7 @@ type Text struct {
 
 // checks holds every check in the order of the codes.
 var checks = []*Check{
+	ignoreUnused, ignoreRefused,
 	localpeer, localpeerLate, peerName, directory, duplicateName, duplicateAddress, absent,
 	peerAddress, oneWay, upWithoutDown, downWithoutUp, cycle, local, tlsOneSide, mark,
 	fromMatchesNothing, destinationMissing, unattached, forward, twoForms,
@@ -54,7 +58,7 @@ func Lookup(id string) *Check {
 	return nil
 }
 
-// Run applies every check to a cluster and gives the findings sorted.
+// Run applies every check to a cluster and gives the findings sorted. Those that a comment silences are marked.
 func Run(c *topology.Cluster) diag.List {
 	return run(c, func(*Check) bool { return true })
 }
@@ -65,13 +69,15 @@ func Structure(c *topology.Cluster) diag.List {
 }
 
 func run(c *topology.Cluster, wanted func(*Check) bool) diag.List {
-	var found diag.List
+	var all []result
 	v := newView(c)
 	for _, k := range checks {
-		if wanted(k) {
-			k.Run(&Pass{view: v, check: k, found: &found})
+		if wanted(k) && k.Run != nil {
+			k.Run(&Pass{view: v, check: k, found: &all})
 		}
 	}
+	found := sideBySide(all)
+	v.ignores.mark(found)
 	found.Sort()
 	return found
 }
@@ -80,20 +86,37 @@ func run(c *topology.Cluster, wanted func(*Check) bool) diag.List {
 type Pass struct {
 	*view
 	check *Check
-	found *diag.List
+	found *[]result
+}
+
+// result is a finding on its way. Those that set the same two declarations side by side become one.
+type result struct {
+	diag.Finding
+	pair     pair
+	row      diag.ComparisonRow
+	mismatch *mismatch
+	wording  wording
 }
 
 // report adds a finding: code and slug are the check's, so is the severity unless the finding has a milder one. Findings
 // that a graver one explains are left out by the caller, not here.
-func (p *Pass) report(f diag.Finding) {
+func (p *Pass) report(f diag.Finding) { p.add(result{Finding: f}) }
+
+func (p *Pass) add(r result) {
+	f := &r.Finding
 	f.Code, f.Slug = p.check.Code, p.check.Slug
 	f.Severity = cmp.Or(f.Severity, p.check.Severity)
+	f.Related = apart(f.Primary, f.Related)
+	order(f)
+	*p.found = append(*p.found, r)
+}
+
+// order sorts the names that a finding concerns.
+func order(f *diag.Finding) {
 	for _, list := range []*[]string{&f.Nodes, &f.Edges, &f.Tables} {
 		slices.SortFunc(*list, topology.CompareNatural)
 		*list = slices.Compact(*list)
 	}
-	f.Related = apart(f.Primary, f.Related)
-	p.found.Add(f)
 }
 
 // apart drops what is nowhere, and places that are marked already: what a topology writes once concerns many hosts at one place.

@@ -37,7 +37,7 @@ func found(t *testing.T, archive string, besides diag.Code) []string {
 	c, findings := deployed(t, archive)
 	findings.Add(Run(c)...)
 	var codes []string
-	for _, f := range findings {
+	for _, f := range Settle(c, findings).Heard() {
 		if f.Code != absent.Code || f.Code == besides {
 			codes = append(codes, string(f.Code)+" "+f.Summary)
 		}
@@ -53,7 +53,8 @@ func TestExamples(t *testing.T) {
 				t.Error("the bad example has no finding")
 			}
 			for _, f := range bad {
-				if !strings.HasPrefix(f, string(k.Code)) {
+				about := k == ignoreRefused && strings.Contains(k.Bad, f[:len("STK000")]) // the error that is not silenced
+				if !strings.HasPrefix(f, string(k.Code)) && !about {
 					t.Errorf("the bad example has %s", f)
 				}
 			}
@@ -84,7 +85,7 @@ func TestRegistry(t *testing.T) {
 				t.Errorf("%s has no %s", k.Code, name)
 			}
 		}
-		if k.Severity == 0 || k.Run == nil {
+		if k.Severity == 0 || k.Run == nil && k != ignoreUnused && k != ignoreRefused {
 			t.Errorf("%s is not complete", k.Code)
 		}
 		if strings.HasSuffix(k.Title, ".") {

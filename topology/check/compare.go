@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"slices"
 
 	"stktc/grammar/diag"
 	"stktc/topology"
@@ -27,26 +26,53 @@ type mismatch struct {
 	got, want string
 	aggregate bool    // right is the table on the same node that the deviating one is made of; else the same table on another node
 	votes     *ballot // of the nodes that declare the table; nil with aggregate
+	also      []decl  // other tables that the same nodes declare wrongly in the same way
+	silenced  bool    // a comment speaks of the deviating places
 }
 
 // compare finds the mismatches of an aspect: first between nodes, then between each aggregate and its source. What the
 // former explain is not said again.
-func (v *view) compare(a aspect) []mismatch {
-	all := v.betweenNodes(a)
+func (p *Pass) compare(a aspect) []mismatch {
+	all := p.betweenNodes(a)
 	blamed := map[*topology.Table]bool{}
 	for _, m := range all {
 		for _, d := range m.deviate {
 			blamed[d.table] = true
 		}
 	}
-	return append(all, v.betweenLevels(a, blamed)...)
+	return append(sameNodes(all), p.betweenLevels(a, blamed)...)
+}
+
+// sameNodes folds what the same nodes say wrongly of several tables in the same way: a file that was copied and changed is one mistake.
+func sameNodes(all []mismatch) []mismatch {
+	first := map[string]int{}
+	var kept []mismatch
+	for _, m := range all {
+		k := fmt.Sprint(declNodes(m.deviate), m.got, m.want, m.silenced)
+		i, again := first[k]
+		if !again {
+			first[k] = len(kept)
+			kept = append(kept, m)
+			continue
+		}
+		kept[i].also = append(kept[i].also, m.deviate...)
+	}
+	return kept
+}
+
+func declNodes(list []decl) []string {
+	var nodes []string
+	for _, d := range list {
+		nodes = append(nodes, d.node.Name)
+	}
+	return unique(nodes)
 }
 
 // betweenNodes compares the tables of one wire name among nodes that have to do with each other. The value that most
 // nodes state is right; of equally many the one that comes first.
-func (v *view) betweenNodes(a aspect) []mismatch {
+func (p *Pass) betweenNodes(a aspect) []mismatch {
 	var all []mismatch
-	for _, group := range v.namesakes() {
+	for _, group := range p.namesakes() {
 		votes := newBallot(group[0].table.Name.Value, "")
 		votes.values = nil
 		byValue := map[string][]decl{}
@@ -63,22 +89,50 @@ func (v *view) betweenNodes(a aspect) []mismatch {
 			}
 		}
 		for _, value := range votes.values {
-			if value != right {
-				all = append(all, mismatch{byValue[value], byValue[right][0], value, right, false, votes})
+			if value == right {
+				continue
+			}
+			heard, silenced := p.apart(a, byValue[value])
+			m := mismatch{right: byValue[right][0], got: value, want: right, votes: votes}
+			for _, m.deviate = range [][]decl{heard, silenced} {
+				if len(m.deviate) > 0 {
+					all = append(all, m)
+				}
+				m.silenced = true
 			}
 		}
 	}
 	return all
 }
 
+// apart separates the declarations that a comment speaks of.
+func (p *Pass) apart(a aspect, all []decl) (heard, silenced []decl) {
+	for _, d := range all {
+		if p.silences(a.mark(d.table)) {
+			silenced = append(silenced, d)
+		} else {
+			heard = append(heard, d)
+		}
+	}
+	return heard, silenced
+}
+
+// mark is the place of the aspect, the table's name where it is not written.
+func (a aspect) mark(t *topology.Table) diag.Span {
+	return firstOf(a.at(t), t.Name.Span)
+}
+
 // betweenLevels compares each aggregate with the table that it is made of on the same node, and folds what is alike on many.
-func (v *view) betweenLevels(a aspect, blamed map[*topology.Table]bool) []mismatch {
-	type key struct{ source, aggregate, got, want string }
+func (p *Pass) betweenLevels(a aspect, blamed map[*topology.Table]bool) []mismatch {
+	type key struct {
+		source, aggregate, got, want string
+		silenced                     bool
+	}
 	place := map[key]int{}
 	seen := map[[2]*topology.Table]bool{}
 	var all []mismatch
-	for _, h := range v.flows() {
-		u := tableNamed(v.sharedTables(h.first), h.name)
+	for _, h := range p.flows() {
+		u := tableNamed(p.sharedTables(h.first), h.name)
 		if u == nil || seen[[2]*topology.Table{h.table, u}] || blamed[u] || blamed[h.table] {
 			continue
 		}
@@ -88,12 +142,12 @@ func (v *view) betweenLevels(a aspect, blamed map[*topology.Table]bool) []mismat
 		if !known || !knownToo || got == want {
 			continue
 		}
-		k := key{h.table.WireName(), h.name, got, want}
+		k := key{h.table.WireName(), h.name, got, want, p.silences(a.mark(u))}
 		i, again := place[k]
 		if !again {
 			i = len(all)
 			place[k] = i
-			all = append(all, mismatch{right: decl{h.origin, h.table}, got: got, want: want, aggregate: true})
+			all = append(all, mismatch{right: decl{h.origin, h.table}, got: got, want: want, aggregate: true, silenced: k.silenced})
 		}
 		all[i].deviate = append(all[i].deviate, decl{h.origin, u})
 	}
@@ -154,58 +208,4 @@ func (v *view) islands() map[*topology.Vertex]int {
 		}
 	}
 	return island
-}
-
-// wording is what a check of shapes says of a mismatch.
-type wording struct {
-	noun    string // "the key", "the period of `http_req_rate`"
-	impact  string
-	runTime string // what show peers or show table shows
-	command string
-}
-
-// finding words a mismatch at both ends.
-func (m *mismatch) finding(p *Pass, a aspect, w wording) diag.Finding {
-	d, r := m.deviate[0], m.right
-	var nodes []string
-	for _, d := range m.deviate {
-		nodes = append(nodes, d.node.Name)
-	}
-	f := diag.Finding{
-		Primary: note(m.mark(a, d.table), "%s on %s", code(m.got), d.node.Name),
-		Related: []diag.Note{note(m.mark(a, r.table), "%s on %s", code(m.want), r.node.Name)},
-		Impact:  w.impact,
-		RunTime: &diag.RunTime{Command: w.command, On: d.node.Name, Symptom: w.runTime},
-		Nodes:   append(slices.Clone(nodes), r.node.Name),
-		Tables:  []string{d.table.Name.Value},
-	}
-	if m.aggregate {
-		f.Summary = fmt.Sprintf("on %s, %s is `%s` in `%s`, but `%s` in `%s`, which is summed into it", and(nodes), w.noun, m.got, d.table.Name.Value, m.want, r.table.Name.Value)
-		f.Primary.Label = fmt.Sprintf("`%s` in the aggregate", m.got)
-		f.Related[0].Label = fmt.Sprintf("`%s` where %s counts", m.want, r.node.Name)
-		f.Tables = append(f.Tables, r.table.Name.Value)
-	} else {
-		f.Summary = fmt.Sprintf("on %s, %s is `%s` in `%s`, but `%s` on %s", and(nodes), w.noun, m.got, d.table.Name.Value, m.want, r.node.Name)
-		f.Notes = notesOf(m.voteNote())
-	}
-	for _, d := range m.deviate[1:] {
-		f.Related = append(f.Related, note(m.mark(a, d.table), "%s too", d.node.Name))
-	}
-	return f
-}
-
-// mark is the place of the aspect, the table's name where it is not written.
-func (m *mismatch) mark(a aspect, t *topology.Table) diag.Span {
-	if at := a.at(t); !at.IsZero() {
-		return at
-	}
-	return t.Name.Span
-}
-
-func (m *mismatch) voteNote() string {
-	if m.votes.total() < quorum {
-		return ""
-	}
-	agree := m.votes.voters[m.want]
-	return fmt.Sprintf("vote: %d of %d nodes say %s (%s)", len(agree), m.votes.total(), code(m.want), and(agree))
 }

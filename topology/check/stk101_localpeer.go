@@ -14,6 +14,7 @@ var localpeer = &Check{
 	Title:    "a balancer's own name has no line in its peers section",
 	Severity: diag.Error,
 	Since:    "0.1",
+	Outside:  "the command line: `-L NAME` beats `localpeer`",
 	Text: Text{
 		What:    "Every peers section needs one line for the balancer itself, by the name that the process has: `-L` on the command line, else `localpeer` of the global section, else the host name.",
 		Why:     "Without that line HAProxy removes the whole section and starts. No table of the balancer is shared with anybody.",

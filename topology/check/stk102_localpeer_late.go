@@ -14,6 +14,7 @@ var localpeerLate = &Check{
 	Title:    "localpeer stands after a peers section",
 	Severity: diag.Error,
 	Since:    "0.1",
+	Outside:  "the command line: `-L NAME` gives the name whatever `localpeer` says",
 	Text: Text{
 		What:    "`localpeer` must stand before the first peers section, in the order in which HAProxy reads the files.",
 		Why:     "HAProxy ignores the line. The process is then called by its host name, and unless that happens to be the same, the peers section has no line for it and is removed.",

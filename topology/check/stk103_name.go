@@ -14,6 +14,7 @@ var peerName = &Check{
 	Title:    "one end calls the other by a name that is not its own",
 	Severity: diag.Error,
 	Since:    "0.1",
+	Outside:  "the command line: with `-L NAME` the host has another name than its files say",
 	Text: Text{
 		What:    "Two peers greet each other by name, in both directions: the one that dials says whom it wants and who it is. Both must be spelt as the other end spells its own name, capitals included.",
 		Why:     "The end that is called by a wrong name hangs up, and so does the end that is dialled by somebody whom it does not list. No session comes up.",
@@ -59,6 +60,7 @@ type misnaming struct {
 	own   topology.Text // what the host calls itself
 	wrong string
 	by    []namer
+	quiet *diag.Ignore // the comment that silences it; nil for none
 }
 
 // namer is one line with a wrong name.
@@ -80,13 +82,14 @@ func (p *Pass) misnamings() []*misnaming {
 	type key struct {
 		of    *topology.Vertex
 		wrong string
+		quiet *diag.Ignore
 	}
 	groups := map[key]*misnaming{}
 	var all []*misnaming
 	add := func(of *topology.Vertex, own topology.Text, n namer) {
-		k := key{of, n.line.Name.Value}
+		k := key{of, n.line.Name.Value, p.ignoring(n.line.Name.Span, own.Span)}
 		if groups[k] == nil {
-			groups[k] = &misnaming{of: of, own: own, wrong: k.wrong}
+			groups[k] = &misnaming{of: of, own: own, wrong: k.wrong, quiet: k.quiet}
 			all = append(all, groups[k])
 		}
 		groups[k].by = append(groups[k].by, n)
@@ -158,6 +161,7 @@ func (m *misnaming) finding(p *Pass, b *ballot) diag.Finding {
 		f.Primary, f.Related[0] = note(m.own.Span, "%s's own name; most others say `%s`", m.of.Name, m.wrong), note(first.line.Name.Span, "%s calls it so", first.vertex.Name)
 		f.Fixes = []diag.Fix{own, fix}
 	}
+	silence(&f, m.quiet)
 	return f
 }
 

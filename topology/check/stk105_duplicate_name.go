@@ -15,6 +15,7 @@ var duplicateName = &Check{
 	Title:    "a name stands twice in a section, or two hosts claim it",
 	Severity: diag.Error,
 	Since:    "0.1",
+	Outside:  "the command line: `-L NAME` gives a host another name than its files do",
 	Alone:    true,
 	Text: Text{
 		What:    "A peer's name is unique within its section, and a host's name within the cluster.",

@@ -16,6 +16,7 @@ var duplicateAddress = &Check{
 	Title:    "two peers have one address, or two listeners share one",
 	Severity: diag.Error,
 	Since:    "0.1",
+	Outside:  "address translation: hosts of different sites may have equal private addresses",
 	Alone:    true,
 	Text: Text{
 		What:    "Two lines of a section dial the same address and port, two hosts listen on the same address and port, or two peers sections of a balancer listen on the same port.",
@@ -122,9 +123,10 @@ func (p *Pass) sharedListeners() {
 		if ip, _ := netip.ParseAddr(a.Host); at == "" || ip.IsLoopback() {
 			return
 		}
-		before, taken := first[at]
+		inSite := n.Site + " " + at // sites may use the same addresses behind their translation
+		before, taken := first[inSite]
 		if !taken || before.node == n {
-			first[at] = listener{n, a}
+			first[inSite] = listener{n, a}
 			return
 		}
 		p.report(diag.Finding{

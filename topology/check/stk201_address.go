@@ -13,6 +13,7 @@ var peerAddress = &Check{
 	Title:    "a peer is dialled where it does not listen",
 	Severity: diag.Error,
 	Since:    "0.1",
+	Outside:  "address translation, or a name that DNS resolves differently from site to site",
 	Text: Text{
 		What:    "The address or port in a line about a peer is not the one that the peer listens on. IP addresses are compared with IP addresses and names with names; a listener on any address (`*`, `0.0.0.0`, `::`) accepts every host; what an environment variable decides is not compared.",
 		Why:     "The session cannot be opened from this end. Since both ends dial, it may still come up from the other end, and everything seems to be well until a firewall, address translation or a changed start order stands in that way. If the other end's dial is wrong too, there is no session at all.",
@@ -49,6 +50,7 @@ type misdial struct {
 	dials  []dial
 	differ part
 	votes  *ballot
+	by     *diag.Ignore // the comment that silences it; nil for none
 }
 
 func runPeerAddress(p *Pass) {
@@ -65,6 +67,7 @@ func (p *Pass) misdials() []*misdial {
 		differ part
 		value  string
 		state  topology.State
+		by     *diag.Ignore
 	}
 	groups := map[key]*misdial{}
 	var all []*misdial
@@ -73,9 +76,10 @@ func (p *Pass) misdials() []*misdial {
 		if !wrong {
 			continue
 		}
-		k := key{d.to, d.listen.Span, differ, differ.value(d.line.Address), d.edge.State()}
+		by := p.ignoring(d.line.Address.Span, d.listen.Span)
+		k := key{d.to, d.listen.Span, differ, differ.value(d.line.Address), d.edge.State(), by}
 		if groups[k] == nil {
-			groups[k] = &misdial{differ: differ, votes: p.addressBallot(d, differ)}
+			groups[k] = &misdial{differ: differ, votes: p.addressBallot(d, differ), by: by}
 			all = append(all, groups[k])
 		}
 		groups[k].dials = append(groups[k].dials, d)
@@ -117,6 +121,7 @@ func (m *misdial) finding(p *Pass) diag.Finding {
 		f.Fixes[0], f.Fixes[1] = f.Fixes[1], f.Fixes[0]
 	}
 	f.Impact, f.RunTime = m.effect(p)
+	silence(&f, m.by)
 	return f
 }
 

@@ -23,7 +23,11 @@ var tableKey = &Check{
 }
 
 // shapeExample is a node with a table and its aggregate.
-func shapeExample(source, aggregate string) string {
+func shapeExample(source, aggregate string, above ...string) string {
+	lines := ""
+	for _, l := range above {
+		lines += l + "\n"
+	}
 	return `-- aggr1/hapee-stktagg.cfg --
 aggregations myaggr
   peer aggr1  192.168.56.111:11111 local
@@ -33,7 +37,7 @@ aggregations myaggr
 backend mytable.uncombined
   stick-table ` + source + ` peers mypeers
 backend mytable.aggr
-  stick-table ` + aggregate + ` peers mypeers
+` + lines + `  stick-table ` + aggregate + ` peers mypeers
 peers mypeers
   bind 0.0.0.0:44444
   server hapee1
@@ -43,19 +47,15 @@ peers mypeers
 
 func runKey(p *Pass) {
 	key := aspect{
-		of: func(t *topology.Table) (string, bool) {
-			d := t.Shape.Definition
-			return d.KeyString(), d.Key.IsValid()
-		},
+		of: func(t *topology.Table) (string, bool) { return t.Shape.Definition.KeyString(), !t.Shape.KeyUnknown },
 		at: func(t *topology.Table) diag.Span { return t.Shape.Key },
 	}
 	for _, m := range p.compare(key) {
-		f := m.finding(p, key, wording{
-			noun:    "the key",
+		p.reportMismatch(&m, key, wording{
+			noun: "the key", what: "type", effect: "HAProxy ignores the whole table", at: key.at,
 			impact:  "updates whose key type or length is not the table's own are ignored: the table stays empty on one side",
 			command: "show peers",
 			runTime: "`last_status=ESTA`, which looks healthy, but `remote_id=0` for the table; nothing is logged",
 		})
-		p.report(f)
 	}
 }

@@ -30,18 +30,19 @@ var tableStore = &Check{
 func runStore(p *Pass) {
 	store := aspect{
 		of: func(t *topology.Table) (string, bool) {
-			return strings.Join(storedTypes(t), ","), t.Shape.Definition.Key.IsValid()
+			return strings.Join(storedTypes(t), ","), !t.Shape.StoreUnknown
 		},
 		at: func(t *topology.Table) diag.Span { return t.Shape.Store },
 	}
 	for _, m := range p.compare(store) {
 		got, want := storedTypes(m.deviate[0].table), storedTypes(m.right.table)
-		p.report(m.finding(p, store, wording{
-			noun:    "`store`",
+		p.reportMismatch(&m, store, wording{
+			noun: "`store`", what: "store", at: store.at,
 			impact:  storeImpact(without(want, got), without(got, want), m),
 			command: "show peers",
 			runTime: "`last_status=ESTA`, which looks healthy; only `remote_data` differs from the local mask; nothing is logged",
-		}))
+			unsafe:  len(without(got, want)) > 0, // rules may read what would go
+		})
 	}
 }
 

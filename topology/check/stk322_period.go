@@ -32,12 +32,14 @@ func runPeriod(p *Pass) {
 		if dataType.Spec().Kind == sticktable.FreqCtr {
 			p.compareColumns(dataType, wording{
 				noun:   "the period of " + code(dataType.String()),
+				effect: "numbers of one period are read as of the other",
 				impact: "the number of one period is read as that of the other, without conversion: every value is wrong, and nothing shows it",
 			}, func(c *sticktable.Column) string { return sticktable.FormatDuration(c.Period) })
 		}
 		if dataType.Spec().Array {
 			p.compareColumns(dataType, wording{
 				noun:   "the number of elements of " + code(dataType.String()),
+				effect: "left out of the sum",
 				impact: fmt.Sprintf("the elements that one side lacks are dropped, and an aggregator leaves `%s` out of the sum", dataType),
 			}, func(c *sticktable.Column) string { return strconv.Itoa(c.Elems) })
 		}
@@ -50,21 +52,15 @@ func (p *Pass) compareColumns(t sticktable.DataType, w wording, argument func(*s
 	a := aspect{
 		of: func(table *topology.Table) (string, bool) {
 			c := table.Shape.Definition.Column(t)
-			if c == nil {
+			if c == nil || table.Shape.StoreUnknown {
 				return "", false
 			}
 			return argument(c), true
 		},
 		at: func(table *topology.Table) diag.Span { return table.Shape.Columns[t] },
 	}
+	w.what, w.at = "store "+t.String(), a.at
 	for _, m := range p.compare(a) {
-		f := m.finding(p, a, w)
-		want := m.right.table.Shape.Definition.Column(t).String()
-		fix := diag.Fix{Title: "store " + code(want)}
-		for _, d := range m.deviate {
-			fix.Edits = append(fix.Edits, p.replace(a.at(d.table), want)...)
-		}
-		f.Fixes = []diag.Fix{fix}
-		p.report(f)
+		p.reportMismatch(&m, a, w)
 	}
 }

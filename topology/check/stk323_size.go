@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strconv"
 
 	"stktc/grammar/diag"
@@ -32,20 +33,26 @@ func runSize(p *Pass) {
 		}
 	}
 	size := aspect{
-		of: func(t *topology.Table) (string, bool) { return formatSize(t.Shape.Size), t.Shape.Size > 0 },
+		of: func(t *topology.Table) (string, bool) {
+			return formatSize(t.Shape.Size), t.Shape.Size > 0 && !t.Shape.SizeUnknown
+		},
 		at: func(t *topology.Table) diag.Span { return t.Shape.SizeSpan },
 	}
-	for _, m := range append(p.betweenNodes(size), p.betweenLevels(size, nil)...) {
+	smaller := func(m mismatch) bool {
 		t := m.deviate[0].table
-		if t.Shape.Size >= m.right.table.Shape.Size || !aggregates[t] {
+		return aggregates[t] && t.Shape.Size < m.right.table.Shape.Size
+	}
+	between := slices.DeleteFunc(p.betweenNodes(size), func(m mismatch) bool { return !smaller(m) })
+	for _, m := range append(sameNodes(between), p.betweenLevels(size, nil)...) {
+		if !smaller(m) {
 			continue
 		}
-		p.report(m.finding(p, size, wording{
-			noun:    "the size",
+		p.reportMismatch(&m, size, wording{
+			noun: "the size", what: "size", effect: "the oldest keys are evicted", at: size.at,
 			impact:  "with more keys than that the oldest are removed, and lookups miss them by chance",
 			command: "show table",
 			runTime: "`used` reaches `size`; nothing is logged",
-		}))
+		})
 	}
 }
 

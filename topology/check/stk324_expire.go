@@ -35,12 +35,12 @@ func runExpire(p *Pass) {
 		if m.aggregate && lives(m.deviate[0].table) > lives(m.right.table) {
 			continue
 		}
-		p.report(m.finding(p, expire, wording{
-			noun:    "`expire`",
+		p.reportMismatch(&m, expire, wording{
+			noun: "`expire`", what: "expire", effect: "entries end earlier", at: expire.at,
 			impact:  "entries are gone on one side while the other still has them",
 			command: "show table",
 			runTime: "other `exp` values than on the other side; nothing is logged",
-		}))
+		})
 	}
 	p.shorterThanPeriod()
 }
@@ -54,8 +54,7 @@ func lifetime(t *topology.Table) string {
 
 // hasLifetime tells whether a table's expire is known: one that was written and could not be read is 0 with a place.
 func hasLifetime(t *topology.Table) bool {
-	d := t.Shape.Definition
-	return d.Key.IsValid() && (d.Expire != 0 || t.Shape.Expire.IsZero())
+	return !t.Shape.ExpireUnknown && (t.Shape.Definition.Expire != 0 || t.Shape.Expire.IsZero())
 }
 
 func lives(t *topology.Table) time.Duration {

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ type view struct {
 	Cluster *topology.Cluster
 	Graph   *topology.Graph
 
+	ignores *ignores
 	edges   map[*topology.Vertex][]*topology.Edge // both ends' edges
 	made    map[*topology.Vertex][]string         // see produced
 	renamed map[*topology.Edge]alias              // see aliases
@@ -27,6 +29,7 @@ func newView(c *topology.Cluster) *view {
 	v := &view{
 		Cluster: c,
 		Graph:   topology.NewGraph(c),
+		ignores: newIgnores(c),
 		edges:   map[*topology.Vertex][]*topology.Edge{},
 		made:    map[*topology.Vertex][]string{},
 	}
@@ -172,10 +175,19 @@ func names(vertices []*topology.Vertex) []string {
 // replace is the edit that puts text in the place of a span. In a topology the values that checks compare are derived,
 // so there nothing is edited.
 func (v *view) replace(at diag.Span, text string) []diag.Edit {
-	if v.Cluster.Source == topology.FromTopology || at.IsZero() {
+	if !v.canEdit(at) {
 		return nil
 	}
 	return []diag.Edit{{Span: at, NewText: text}}
+}
+
+// canEdit tells whether text may be put in the place of a span: it must be the very text that counts, without a variable in it.
+func (v *view) canEdit(at diag.Span) bool {
+	text := v.Cluster.Files[at.File]
+	if v.Cluster.Source == topology.FromTopology || at.IsZero() || at.End.Offset > len(text) {
+		return false
+	}
+	return !bytes.ContainsAny(text[at.Start.Offset:at.End.Offset], "$\n")
 }
 
 // insertBefore is the edit that puts a line before the line of a span, indented alike.

@@ -96,6 +96,7 @@ func (c *command) commands(usage cli.OnUsageErrorFunc) []*cli.Command {
 		c.rulesCommand(),
 		c.showCommand(),
 		c.reloadCommand(),
+		c.schemaCommand(),
 		c.versionCommand(),
 	}
 	for _, cmd := range commands {

@@ -163,8 +163,9 @@ func (s *shard) collectWalk(at *place, now uint32, emit Emit) bool {
 
 // emit hands out a row's sum, and remembers until when its receivers will keep it. A row without contributions that count goes out as zeros with 1 ms to live, if it ever went out.
 func (s *shard) emit(row []uint32, now uint32, emit Emit) bool {
-	life := s.life(row, now)
-	empty := s.counting(row) == 0
+	live := s.live(row)
+	life := s.life(live, now)
+	empty := len(live) == 0
 	if empty {
 		if row[meta]&sentOnce == 0 {
 			return true
@@ -179,7 +180,7 @@ func (s *shard) emit(row []uint32, now uint32, emit Emit) bool {
 		wire = 1 // over, but not looked at by the wheel yet; 0 would mean for ever to a table without expire
 	}
 	id := uint32(seq(row))*numShards + uint32(s.number)
-	if !emit(max(id, 1), wire, s.key(row), s.sum(row, now)) {
+	if !emit(max(id, 1), wire, s.key(row), s.sum(live, now)) {
 		return false
 	}
 	if !empty {

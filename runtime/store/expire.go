@@ -3,15 +3,11 @@ package store
 // tombstoneLife is how long a row without contributions is kept when receivers were told that it lives for ever: in that time they all hear of its end.
 const tombstoneLife = 3_600_000
 
-// life is how long the row has to live at now, by its longest contribution that counts: Forever without an end, 0 when it is over. It is never
+// life is how long a row has to live at now, by its longest contribution that counts: Forever without an end, 0 when it is over. It is never
 // longer than the table's expire, which now may miss by the time that the caller waited for the lock: HAProxy before 3.2 would keep the entry for longer.
-func (s *shard) life(row []uint32, now uint32) uint32 {
+func (s *shard) life(live [][]uint32, now uint32) uint32 {
 	var longest uint32
-	for i := range count(row) {
-		c := s.contribution(row, i)
-		if !s.counts(c) {
-			continue
-		}
+	for _, c := range live {
 		if c[who]&noDeadline != 0 {
 			return Forever
 		}

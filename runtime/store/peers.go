@@ -28,17 +28,6 @@ func (s *shard) peer(number uint16) *peerState {
 // counts tells whether a contribution is part of sums.
 func (s *shard) counts(c []uint32) bool { return !s.peer(uint16(c[who])).standby }
 
-// counting is the number of the row's contributions that are part of its sum.
-func (s *shard) counting(row []uint32) int {
-	n := 0
-	for i := range count(row) {
-		if s.counts(s.contribution(row, i)) {
-			n++
-		}
-	}
-	return n
-}
-
 // setConnected changes whether the peer is connected. Where that changes sums, they are sent.
 func (s *shard) setConnected(number uint16, connected bool) {
 	s.mu.Lock()

@@ -74,8 +74,9 @@ type shard struct {
 	index   index
 	log     changeLog
 	wheel   wheel
-	rows    int // live
-	values  []uint64
+	rows    int        // live
+	values  []uint64   // of the sum that was made last
+	scratch [][]uint32 // of live
 
 	peers   []peerState // by the peer's number
 	changed bool        // receivers have news from this turn with the lock

@@ -8,59 +8,80 @@ import (
 
 const rateKind = sticktable.FreqCtr
 
-// sum writes the row's aggregated values at now into s.values, in slots.
-func (s *shard) sum(row []uint32, now uint32) []uint64 {
+// live lists the row's contributions that count. It is good until the next call.
+func (s *shard) live(row []uint32) [][]uint32 {
+	list := s.scratch[:0]
+	for i := range count(row) {
+		if c := s.contribution(row, i); s.counts(c) {
+			list = append(list, c)
+		}
+	}
+	s.scratch = list
+	return list
+}
+
+// sum writes the aggregated values of contributions at now into s.values, in slots.
+func (s *shard) sum(live [][]uint32, now uint32) []uint64 {
 	for i := range s.lay.fields {
-		s.sumField(&s.lay.fields[i], row, now)
+		f := &s.lay.fields[i]
+		switch f.arith {
+		case sticktable.SumRate:
+			v := s.values[f.slot : f.slot+3]
+			rate := f.rate(live, now)
+			v[0], v[1], v[2] = rate.value()
+		case sticktable.Sum:
+			s.values[f.slot] = f.total(live)
+		case sticktable.SumConnected:
+			s.values[f.slot] = s.totalConnected(f, live)
+		case sticktable.Greatest:
+			s.values[f.slot] = f.greatest(live)
+		default:
+			s.values[f.slot] = 0
+		}
 	}
 	return s.values
 }
 
-func (s *shard) sumField(f *field, row []uint32, now uint32) {
-	switch f.arith {
-	case sticktable.SumRate:
-		rate := s.rateOf(f, row, now)
-		s.values[f.slot], s.values[f.slot+1], s.values[f.slot+2] = rate.value()
-	case sticktable.NotAggregated:
-		s.values[f.slot] = 0
-	default:
-		s.values[f.slot] = s.sumScalar(f, row)
+// total adds a counter's contributions; it stops at the type's width.
+func (f *field) total(live [][]uint32) (total uint64) {
+	at := contribHead + f.word
+	if f.kind == sticktable.ULongLong {
+		for _, c := range live {
+			total = addSaturated(total, uint64(c[at])|uint64(c[at+1])<<32)
+		}
+		return total
 	}
+	for _, c := range live {
+		total += uint64(c[at])
+	}
+	return min(total, math.MaxUint32)
 }
 
-func (s *shard) sumScalar(f *field, row []uint32) uint64 {
-	var total uint64
-	for i := range count(row) {
-		c := s.contribution(row, i)
-		if !s.counts(c) {
-			continue
-		}
-		v := uint64(c[contribHead+f.word])
-		switch {
-		case f.kind == sticktable.ULongLong:
-			total = addSaturated(total, v|uint64(c[contribHead+f.word+1])<<32)
-		case f.arith == sticktable.Greatest:
-			total = max(total, v)
-		case f.arith != sticktable.SumConnected || s.peer(uint16(c[who])).connected:
-			total = min(total+v, math.MaxUint32)
-		}
+func (f *field) greatest(live [][]uint32) (v uint64) {
+	for _, c := range live {
+		v = max(v, uint64(c[contribHead+f.word]))
 	}
-	return total
+	return v
 }
 
-func (s *shard) rateOf(f *field, row []uint32, now uint32) rateSum {
+func (s *shard) totalConnected(f *field, live [][]uint32) (total uint64) {
+	for _, c := range live {
+		if s.peer(uint16(c[who])).connected {
+			total += uint64(c[contribHead+f.word])
+		}
+	}
+	return min(total, math.MaxUint32)
+}
+
+// rate adds a rate's contributions.
+func (f *field) rate(live [][]uint32, now uint32) rateSum {
 	sum := rateSum{period: f.period}
-	for i := range count(row) {
-		if c := s.contribution(row, i); s.counts(c) {
-			w := c[contribHead+f.word:]
-			sum.see(rotated(w[0], w[1], w[2], f.period, now))
-		}
+	at := contribHead + f.word
+	for _, c := range live {
+		sum.see(rotated(c[at], c[at+1], c[at+2], f.period, now))
 	}
-	for i := range count(row) {
-		if c := s.contribution(row, i); s.counts(c) {
-			w := c[contribHead+f.word:]
-			sum.add(rotated(w[0], w[1], w[2], f.period, now))
-		}
+	for _, c := range live {
+		sum.add(rotated(c[at], c[at+1], c[at+2], f.period, now))
 	}
 	return sum
 }
@@ -68,7 +89,8 @@ func (s *shard) rateOf(f *field, row []uint32, now uint32) rateSum {
 // drifts tells whether receivers would go wrong from a boundary just after the given time on, if nothing is sent: with a single contributor that counts they are exact
 // by themselves, and with a rate of 1 or less they cannot be wrong by more than a count.
 func (s *shard) drifts(row []uint32, before uint32) bool {
-	if count(row) < 2 {
+	live := s.live(row)
+	if len(live) < 2 {
 		return false
 	}
 	for i := range s.lay.fields {
@@ -76,7 +98,7 @@ func (s *shard) drifts(row []uint32, before uint32) bool {
 		if f.kind != rateKind || f.period == 0 {
 			continue
 		}
-		sum := s.rateOf(f, row, before)
+		sum := f.rate(live, before)
 		if e, c, p := sum.value(); sum.counting > 1 && Rate(e, c, p, f.period) > 1 {
 			return true
 		}

@@ -69,7 +69,7 @@ func (s *shard) entries(from uint64, now uint32) (list []Entry, at uint64, all b
 		if len(list) == rangeBatch {
 			return false
 		}
-		if s.counting(row) > 0 {
+		if len(s.live(row)) > 0 {
 			list = append(list, s.entry(row, now))
 		}
 		return true
@@ -78,7 +78,8 @@ func (s *shard) entries(from uint64, now uint32) (list []Entry, at uint64, all b
 }
 
 func (s *shard) entry(row []uint32, now uint32) Entry {
-	return Entry{Key: slices.Clone(s.key(row)), Life: s.life(row, now), Values: slices.Clone(s.sum(row, now))}
+	live := s.live(row)
+	return Entry{Key: slices.Clone(s.key(row)), Life: s.life(live, now), Values: slices.Clone(s.sum(live, now))}
 }
 
 func (t *Table) contributions(s *shard, row []uint32, now uint32) []Contribution {

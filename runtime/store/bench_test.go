@@ -1,0 +1,99 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"stktc/topology/sticktable"
+)
+
+var benchDef = sticktable.Definition{
+	Key: sticktable.IPv4, KeyLen: 4, Expire: time.Hour,
+	Columns: []sticktable.Column{
+		{Type: sticktable.GPC0, Elems: 1}, {Type: sticktable.HTTPReqCnt, Elems: 1}, {Type: sticktable.HTTPReqRate, Elems: 1, Period: 10 * time.Second},
+	},
+}
+
+// benchTable is a table with keys from two peers, and the order in which updates come.
+func benchTable(b *testing.B, keys int) (t *Table, sources []*Source, order []uint32) {
+	t = New("t.sum")
+	for _, name := range []string{"lb1", "lb2"} {
+		t.Begin(name)
+		src, err := t.Source(name, benchDef)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sources = append(sources, src)
+	}
+	for _, k := range rand.New(rand.NewPCG(1, 2)).Perm(keys) {
+		order = append(order, uint32(k))
+	}
+	var batch Batch
+	for _, src := range sources {
+		for i := range keys {
+			batch.Add(binary.BigEndian.AppendUint32(nil, order[i]), 3_600_000, []uint64{1, 2, 3, 4, 5})
+			if batch.Len() == 512 || i == keys-1 {
+				src.Apply(&batch, 1000)
+				batch.Reset()
+			}
+		}
+	}
+	return t, sources, order
+}
+
+// BenchmarkApply is an update of a key that two peers contribute to, in scattered order, in batches of 512.
+func BenchmarkApply(b *testing.B) {
+	for _, keys := range []int{10_000, 1_000_000} {
+		b.Run(fmt.Sprint(keys), func(b *testing.B) {
+			_, sources, order := benchTable(b, keys)
+			var batch Batch
+			key, values := make([]byte, 4), []uint64{1, 2, 3, 4, 5}
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				binary.BigEndian.PutUint32(key, order[i%keys])
+				batch.Add(key, 3_600_000, values)
+				if batch.Len() == 512 {
+					sources[i/512&1].Apply(&batch, 2000)
+					batch.Reset()
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkThrough is an update that is applied and whose sum is given to two receivers: what an aggregator of two nodes does, without the wire.
+func BenchmarkThrough(b *testing.B) {
+	for _, keys := range []int{10_000, 1_000_000} {
+		b.Run(fmt.Sprint(keys), func(b *testing.B) {
+			t, sources, order := benchTable(b, keys)
+			receivers := []*Cursor{t.Subscribe(func() {}), t.Subscribe(func() {})}
+			_, version := t.Definition()
+			sums := 0
+			drain := func(now uint32) {
+				for _, r := range receivers {
+					r.Collect(now, version, func(uint32, uint32, []byte, []uint64) bool { sums++; return true })
+				}
+			}
+			drain(1500)
+			var batch Batch
+			key, values := make([]byte, 4), []uint64{1, 2, 3, 4, 5}
+			sums = 0
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				binary.BigEndian.PutUint32(key, order[i%keys])
+				batch.Add(key, 3_600_000, values)
+				if batch.Len() == 512 {
+					sources[i/512&1].Apply(&batch, 2000)
+					batch.Reset()
+					drain(2000)
+				}
+			}
+			b.ReportMetric(float64(sums)/float64(b.N), "sums/op")
+		})
+	}
+}

@@ -229,6 +229,6 @@ func (s *shard) adopt(before *shard, row []uint32, moves []wordMove) {
 	}
 	s.log.touch(to, r, s.rows)
 	if row[meta]&armed != 0 {
-		s.wheel.arm(s, r, to, row[due], row[due]-1<<tickShift)
+		s.wheel.arm(s, r, to, row[due], s.wheel.tick<<tickShift)
 	}
 }

@@ -2,13 +2,10 @@ package compile_test
 
 import (
 	"bytes"
-	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -251,58 +248,6 @@ func readsBack(t *testing.T, b *built) {
 			}
 		}
 	}
-}
-
-// haproxyBinary is the HAProxy to test with.
-func haproxyBinary(t *testing.T) string {
-	t.Helper()
-	name := os.Getenv("HAPROXY")
-	if name == "" {
-		name = "haproxy"
-	}
-	binary, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-		return binary
-	case os.Getenv("STKTC_REQUIRE_HAPROXY") == "1":
-		t.Fatal(err)
-	}
-	t.Skip(err)
-	return ""
-}
-
-// confirm lets a real HAProxy check the files of every balancer, and that it keeps the peers sections.
-func confirm(t *testing.T, b *built) {
-	t.Run("haproxy", func(t *testing.T) {
-		binary := haproxyBinary(t)
-		dir := t.TempDir()
-		for _, n := range b.cluster.Nodes {
-			if !n.IsBalancer() {
-				continue
-			}
-			args := []string{"-c"}
-			if n.Build.LocalPeer == topology.LocalPeerExternal {
-				args = append(args, "-L", n.Name.Value)
-			}
-			for _, o := range b.tree {
-				if o.Node == n.Name.Value && path.Base(o.File.Path) != compile.AggregatorFile {
-					file := filepath.Join(dir, strings.ReplaceAll(o.File.Path, "/", "_"))
-					if err := os.WriteFile(file, o.Text, 0o600); err != nil {
-						t.Fatal(err)
-					}
-					args = append(args, "-f", file)
-				}
-			}
-			out, err := exec.Command(binary, args...).CombinedOutput()
-			var failed *exec.ExitError
-			if err != nil && !errors.As(err, &failed) {
-				t.Fatal(err)
-			}
-			if err != nil || bytes.Contains(out, []byte("ALERT")) || bytes.Contains(out, []byte("incomplete section")) || bytes.Contains(out, []byte("ignored")) {
-				t.Errorf("%s: %v\n%s", n.Name.Value, err, out)
-			}
-		}
-	})
 }
 
 // TestSeed compiles the seed's topology and compares with the seed's own seven files, white space and comments apart. The

@@ -116,7 +116,7 @@ func lineText(l *compile.Line, w widths) string {
 		}
 		quoted := quote(word)
 		b.WriteString(quoted)
-		if i < len(l.Words)-1 {
+		if i < len(l.Words)-1 && i <= aligned(l) {
 			b.WriteString(strings.Repeat(" ", max(0, w[column{l.Words[0], i}]-utf8.RuneCountInString(quoted))))
 		}
 	}
@@ -140,6 +140,17 @@ func raw(indent, line string) string {
 // alignedColumns tells how many of a directive's arguments line up within a section.
 var alignedColumns = map[string]int{"peer": 2, "server": 2, "table": 1}
 
+// aligned is how many of a line's arguments line up. The server that stands for the host itself has no address among them.
+func aligned(l *compile.Line) int {
+	if len(l.Words) == 0 {
+		return 0
+	}
+	if l.Words[0] == "server" && len(l.Words) > 2 && l.Words[2] == "ssl" {
+		return 1
+	}
+	return alignedColumns[l.Words[0]]
+}
+
 type column struct {
 	keyword string
 	index   int
@@ -155,7 +166,7 @@ func measure(lines []compile.Line) widths {
 		if l.Raw != "" {
 			continue
 		}
-		for i := 1; i < len(l.Words)-1 && i <= alignedColumns[l.Words[0]]; i++ {
+		for i := 1; i < len(l.Words)-1 && i <= aligned(&l); i++ {
 			c := column{l.Words[0], i}
 			w[c] = max(w[c], utf8.RuneCountInString(quote(l.Words[i])))
 		}

@@ -189,39 +189,52 @@ func (b *topologyBuilder) sitesSeen() {
 	}
 }
 
-// endpoints reports addresses at which two nodes, or two sections, would listen.
-func (b *topologyBuilder) endpoints() {
-	type taken struct {
-		by *host
-		at diag.Span
-	}
-	seen := map[string]taken{}
-	claim := func(site string, h *host, a topology.Address) {
-		defer b.about(h.node.Name.Value, "")()
-		if a.Unresolved {
-			return
-		}
-		endpoint := net.JoinHostPort(canonical(a.Host), strconv.Itoa(a.Port))
-		key := site + " " + endpoint
-		first, twice := seen[key]
-		switch {
-		case !twice:
-			seen[key] = taken{h, a.Span}
-		case first.by.node.Name.Value == h.node.Name.Value:
-			b.errorf(grammar.CodeEndpoint, a.PortSpan, "`%s` has two peers sections on port `%d`", h.node.Name.Value, a.Port)
-		default:
-			b.related(grammar.CodeEndpoint, a.Span, first.at, "first here", "address `%s` of `%s` is that of `%s` too", endpoint, h.node.Name.Value, first.by.node.Name.Value)
-		}
-	}
+// claims finds addresses that stand for two hosts, or two sections: among the hosts of one site, and among those that the hosts of a site dial.
+// Sites that translate addresses between them may well use the same ones.
+type claims struct {
+	*topologyBuilder
+	taken map[claim]claimant
+}
+
+// claim is an address as the hosts of a site see it.
+type claim struct{ site, endpoint string }
+
+type claimant struct {
+	*host
+	topology.Address
+}
+
+// claimed looks at all hosts in their own sites, and at all links.
+func (b *topologyBuilder) claimed() {
+	c := claims{b, map[claim]claimant{}}
 	for _, h := range b.order {
 		for _, a := range h.endpoints(h.address) {
-			claim("", h, a)
+			c.add(h.node.Site, h, a)
 		}
-		for _, seen := range h.seenAs {
-			for _, a := range h.endpoints(seen.address) {
-				claim(seen.site.Value, h, a)
-			}
+	}
+	for _, a := range b.aggregators {
+		for _, m := range a.members {
+			c.add(m.node.Site, a, a.from(m.host))
+			c.add(a.node.Site, m.host, a.lower(m).Address)
 		}
+	}
+}
+
+func (c *claims) add(site string, h *host, a topology.Address) {
+	if a.Unresolved {
+		return
+	}
+	k := claim{site, net.JoinHostPort(canonical(a.Host), strconv.Itoa(a.Port))}
+	first, twice := c.taken[k]
+	defer c.about(h.node.Name.Value, "")()
+	switch {
+	case !twice:
+		c.taken[k] = claimant{h, a}
+	case first.host == h && first.Span == a.Span && first.PortSpan == a.PortSpan:
+	case first.host == h:
+		c.errorf(grammar.CodeEndpoint, a.PortSpan, "`%s` has two peers sections on port `%d`", h.node.Name.Value, a.Port)
+	default:
+		c.related(grammar.CodeEndpoint, a.Span, first.Span, "first here", "address `%s` of `%s` is that of `%s` too", k.endpoint, h.node.Name.Value, first.node.Name.Value)
 	}
 }
 

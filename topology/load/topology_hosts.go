@@ -96,7 +96,6 @@ func (b *topologyBuilder) hosts() {
 		b.expandBalancer(e)
 	}
 	b.order = append(append(b.order, b.aggregators...), b.balancers...)
-	b.endpoints()
 	b.sitesSeen()
 }
 

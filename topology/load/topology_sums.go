@@ -126,6 +126,7 @@ func (b *topologyBuilder) sums() {
 	}
 	b.overlaps()
 	b.carry()
+	b.claimed()
 	b.checkReplicas()
 	b.checkGuests()
 	b.leases()

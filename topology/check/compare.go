@@ -73,6 +73,9 @@ func declNodes(list []decl) []string {
 func (p *Pass) betweenNodes(a aspect) []mismatch {
 	var all []mismatch
 	for _, group := range p.namesakes() {
+		if agree(a, group) {
+			continue
+		}
 		votes := newBallot(group[0].table.Name.Value, "")
 		votes.values = nil
 		byValue := map[string][]decl{}
@@ -105,6 +108,21 @@ func (p *Pass) betweenNodes(a aspect) []mismatch {
 	return all
 }
 
+// agree tells whether no two declarations say different things: nearly all do, and votes cost.
+func agree(a aspect, group []decl) bool {
+	first, some := "", false
+	for _, d := range group {
+		value, ok := a.of(d.table)
+		if ok && some && value != first {
+			return false
+		}
+		if ok {
+			first, some = value, true
+		}
+	}
+	return true
+}
+
 // apart separates the declarations that a comment speaks of.
 func (p *Pass) apart(a aspect, all []decl) (heard, silenced []decl) {
 	for _, d := range all {
@@ -129,40 +147,67 @@ func (p *Pass) betweenLevels(a aspect, blamed map[*topology.Table]bool) []mismat
 		silenced                     bool
 	}
 	place := map[key]int{}
-	seen := map[[2]*topology.Table]bool{}
 	var all []mismatch
-	for _, h := range p.flows() {
-		u := tableNamed(p.sharedTables(h.first), h.name)
-		if u == nil || seen[[2]*topology.Table{h.table, u}] || blamed[u] || blamed[h.table] {
+	for _, s := range p.summations() {
+		if blamed[s.sum] || blamed[s.source] {
 			continue
 		}
-		seen[[2]*topology.Table{h.table, u}] = true
-		got, known := a.of(u)
-		want, knownToo := a.of(h.table)
+		got, known := a.of(s.sum)
+		want, knownToo := a.of(s.source)
 		if !known || !knownToo || got == want {
 			continue
 		}
-		k := key{h.table.WireName(), h.name, got, want, p.silences(a.mark(u))}
+		k := key{s.source.WireName(), s.sum.WireName(), got, want, p.silences(a.mark(s.sum))}
 		i, again := place[k]
 		if !again {
 			i = len(all)
 			place[k] = i
-			all = append(all, mismatch{right: decl{h.origin, h.table}, got: got, want: want, aggregate: true, silenced: k.silenced})
+			all = append(all, mismatch{right: decl{s.node, s.source}, got: got, want: want, aggregate: true, silenced: k.silenced})
 		}
-		all[i].deviate = append(all[i].deviate, decl{h.origin, u})
+		all[i].deviate = append(all[i].deviate, decl{s.node, s.sum})
 	}
 	return all
 }
 
-// namesakes groups the shared tables by wire name and by the part of the cluster that is linked together.
+// summation is a table of a balancer and one that its sum comes back in.
+type summation struct {
+	node        *topology.Vertex
+	source, sum *topology.Table
+}
+
+// summations lists each once, in the order of the flows. The result is shared.
+func (v *view) summations() []summation {
+	if v.summed != nil {
+		return v.summed
+	}
+	v.summed = []summation{}
+	seen := map[[2]*topology.Table]bool{}
+	for _, h := range v.flows() {
+		u := tableNamed(v.sharedTables(h.first), h.name)
+		if u != nil && !seen[[2]*topology.Table{h.table, u}] {
+			seen[[2]*topology.Table{h.table, u}] = true
+			v.summed = append(v.summed, summation{h.origin, h.table, u})
+		}
+	}
+	return v.summed
+}
+
+// namesakes groups the shared tables by wire name and by the part of the cluster that is linked together. The result is shared.
 func (v *view) namesakes() [][]decl {
+	if v.groups == nil {
+		v.groups = v.groupNamesakes()
+	}
+	return v.groups
+}
+
+func (v *view) groupNamesakes() [][]decl {
 	type key struct {
 		island int
 		name   string
 	}
 	islands := v.islands()
 	place := map[key]int{}
-	var groups [][]decl
+	groups := [][]decl{}
 	seen := map[decl]bool{}
 	for _, e := range v.Graph.Edges {
 		for _, x := range []*topology.Vertex{e.Lower, e.Upper} {

@@ -55,12 +55,18 @@ peers mypeers
 }
 
 func runUnattached(p *Pass) {
+	up := map[*topology.Node][]*topology.Edge{}
+	for _, e := range p.Graph.Edges {
+		if !e.Mesh && e.Lower.Node != nil && e.Lower.Kind == topology.Balancer && e.Upper.Section != nil {
+			up[e.Lower.Node] = append(up[e.Lower.Node], e)
+		}
+	}
 	for _, n := range p.Cluster.Nodes {
 		for _, t := range n.Tables {
 			if t.InPeers || t.Peers.Unresolved || t.Name.Unresolved {
 				continue
 			}
-			if e, suffix := p.wants(n, t); e != nil {
+			if e, suffix := wants(up[n], t); e != nil {
 				p.report(unattachedFinding(p, n, t, e, suffix))
 			}
 		}
@@ -69,11 +75,8 @@ func runUnattached(p *Pass) {
 
 // wants finds an aggregator whose suffixes end the table's name, over a section that the table is not attached to. A table
 // that is attached to a section with such an aggregator is wanted by nobody else.
-func (p *Pass) wants(n *topology.Node, t *topology.Table) (edge *topology.Edge, suffix topology.Text) {
-	for _, e := range p.Graph.Edges {
-		if e.Mesh || e.Lower.Node != n || e.Lower.Kind != topology.Balancer || e.Upper.Section == nil {
-			continue
-		}
+func wants(up []*topology.Edge, t *topology.Table) (edge *topology.Edge, suffix topology.Text) {
+	for _, e := range up {
 		s := e.PeersSection(e.Lower)
 		if s == nil {
 			continue

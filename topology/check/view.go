@@ -21,6 +21,8 @@ type view struct {
 	renamed map[*topology.Edge]alias              // see aliases
 	dialled []dial                                // see dials
 	flowed  []hop                                 // see flows
+	groups  [][]decl                              // see namesakes
+	summed  []summation                           // see summations
 	// Hosts by the name that they claim, see sharing.
 	claimants map[string][]*topology.Node
 }

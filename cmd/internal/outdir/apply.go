@@ -1,12 +1,15 @@
 package outdir
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 )
 
 // Apply carries the plan out. When anything cannot be staged (a directory that is not writable, a full disk), nothing of
@@ -20,10 +23,8 @@ func (p *Plan) Apply() error {
 	}
 	s := &staging{bulk: canSyncFileSystem && len(p.Changes) >= manyFiles}
 	defer s.discard()
-	for _, c := range p.Changes {
-		if err := s.add(p.full(c.Path), c.New, p.modes[c.Path]); err != nil {
-			return err
-		}
+	if err := s.addAll(p); err != nil {
+		return err
 	}
 	if p.manifest.New != nil { // staged last, so renamed last: it vouches for files that are there
 		if err := s.add(p.full(p.manifest.Path), p.manifest.New, mode{0o644, -1, -1}); err != nil {
@@ -81,18 +82,52 @@ type staging struct {
 // manyFiles is from how many files on the whole file system is synced at once: 10,000 files one by one take half a minute.
 const manyFiles = 100
 
-type staged struct{ temp, target string }
+type staged struct{ temp, target string } // temp is "" as long as there is none
 
+// writers is how many files are staged at a time: nearly all of the work is the kernel's.
+const writers = 4
+
+// addAll stages the files of all changes. Of several errors it gives that of the first file.
+func (s *staging) addAll(p *Plan) error {
+	for _, c := range p.Changes {
+		if err := s.makeDir(filepath.Dir(p.full(c.Path))); err != nil {
+			return fmt.Errorf("cannot write to %s: %w", filepath.Dir(p.full(c.Path)), cause(err))
+		}
+	}
+	s.files = make([]staged, len(p.Changes))
+	errs := make([]error, len(p.Changes))
+	var failed atomic.Bool
+	var wait sync.WaitGroup
+	for w := range writers {
+		wait.Go(func() {
+			for i := w; i < len(p.Changes) && !failed.Load(); i += writers {
+				c := p.Changes[i]
+				if errs[i] = s.stage(&s.files[i], p.full(c.Path), c.New, p.modes[c.Path]); errs[i] != nil {
+					failed.Store(true)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	return cmp.Or(errs...)
+}
+
+// add stages one more file.
 func (s *staging) add(target string, text []byte, m mode) error {
-	dir := filepath.Dir(target)
-	if err := s.makeDir(dir); err != nil {
-		return fmt.Errorf("cannot write to %s: %w", dir, cause(err))
+	if err := s.makeDir(filepath.Dir(target)); err != nil {
+		return fmt.Errorf("cannot write to %s: %w", filepath.Dir(target), cause(err))
 	}
-	f, err := os.CreateTemp(dir, "."+filepath.Base(target)+".*.tmp")
+	s.files = append(s.files, staged{})
+	return s.stage(&s.files[len(s.files)-1], target, text, m)
+}
+
+// stage writes a file's text under a temporary name.
+func (s *staging) stage(to *staged, target string, text []byte, m mode) error {
+	f, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*.tmp")
 	if err != nil {
-		return fmt.Errorf("cannot write to %s: %w", dir, cause(err))
+		return fmt.Errorf("cannot write to %s: %w", filepath.Dir(target), cause(err))
 	}
-	s.files = append(s.files, staged{f.Name(), target})
+	*to = staged{f.Name(), target}
 	if err := errors.Join(s.fill(f, text, m), f.Close()); err != nil {
 		return fmt.Errorf("cannot write %s: %w", target, cause(err))
 	}
@@ -181,7 +216,9 @@ func (s *staging) syncDirs(root string, dirs []string) {
 // discard removes what was staged and not committed.
 func (s *staging) discard() {
 	for _, f := range s.files {
-		os.Remove(f.temp)
+		if f.temp != "" {
+			os.Remove(f.temp)
+		}
 	}
 	for _, dir := range slices.Backward(s.dirs) {
 		os.Remove(dir)

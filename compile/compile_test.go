@@ -117,6 +117,9 @@ func TestFindings(t *testing.T) {
 	emit := func(n *topology.Node) { n.Build.LocalPeer = topology.LocalPeerEmit }
 	both := func(n *topology.Node) { inPeers(n); emit(n) }
 	none := func(*topology.Node) {}
+	fragment := func(change func(*topology.Node)) func(*topology.Node) {
+		return func(n *topology.Node) { n.Build.Fragment = true; change(n) }
+	}
 	track := "frontend f\n  bind :80\n  http-request track-sc0 src table mypeers/t.u\n"
 	tests := []struct {
 		name   string
@@ -162,6 +165,11 @@ func TestFindings(t *testing.T) {
 		{"disabled proxy", none, []string{goodBase + "  disabled\n"}, []string{"STK038 base0.cfg:4:3"}},
 		{"bases out of order", func(n *topology.Node) { n.Build.Base[0].Path.Value = "z.cfg" }, []string{goodBase, "# nothing\n"}, []string{"STK039 dir/topology.yaml:8:1"}},
 		{"bases of one name", func(n *topology.Node) { n.Build.Base[0].Path.Value = "x/base1.cfg" }, []string{goodBase, "# nothing\n"}, []string{"STK039 dir/topology.yaml:8:1"}},
+		{"fragment", fragment(inPeers), []string{track}, nil},
+		{"fragment, a proxy that bears a table", fragment(none), []string{goodBase}, []string{"STK050 base0.cfg:1:1"}},
+		{"fragment, localpeer behind peers", fragment(both), []string{track + "peers other\n  server x\n"}, []string{"STK033 base0.cfg:4:1"}},
+		{"fragment without a base", fragment(func(n *topology.Node) { n.Build.Base = nil }), nil, nil},
+		{"fragment of bases of one name", fragment(func(n *topology.Node) { inPeers(n); n.Build.Base[0].Path.Value = "x/base1.cfg" }), []string{track, "# nothing\n"}, nil},
 		{"NUL byte", none, []string{goodBase + "a\x00\n"}, []string{"STK020 base0.cfg:4:2"}},
 	}
 	for _, test := range tests {
@@ -179,6 +187,114 @@ func TestFindings(t *testing.T) {
 				t.Errorf("found %q, want %q\n%v", got, test.want, findings)
 			}
 		})
+	}
+}
+
+// TestDialect has what each of the vendor's daemons would not understand.
+func TestDialect(t *testing.T) {
+	timing := topology.Timing{Value: time.Minute, Span: at(50)}
+	for _, test := range []struct {
+		name   string
+		change func(*topology.Node)
+		want   []string // parts of summaries; for "gpe" and "stktagg" alike, unless "stktagg:" stands before
+	}{
+		{"nothing", func(*topology.Node) {}, nil},
+		{"several levels", func(n *topology.Node) {
+			n.Aggregations[0].Peers = append(n.Aggregations[0].Peers, &topology.Peer{Name: text("up", 1), Direction: topology.Up, Group: 1})
+			n.Aggregations[0].Forwards = []topology.Text{text(".x", 1)}
+		}, nil},
+		{"TLS", func(n *topology.Node) {
+			for _, p := range append(n.Aggregations[0].Peers, n.Aggregations[0].Local) {
+				p.TLS = topology.TLS{On: true, Span: at(60)}
+			}
+		}, []string{"TLS on `peer` lines"}},
+		{"replica", func(n *topology.Node) { n.Aggregations[0].Peers[0].Replica = true }, []string{"`replica` peers"}},
+		{"group below", func(n *topology.Node) {
+			n.Aggregations[0].Peers[0].Group, n.Aggregations[0].Peers[0].Direction = 1, topology.Down
+		}, []string{"`group` on `down` peers"}},
+		{"not delivered", func(n *topology.Node) { n.Aggregations[0].Rules[0].UpOnly = true }, []string{"`up-only` rules"}},
+		{"settings", func(n *topology.Node) {
+			n.Aggregations[0].Settings = topology.Settings{Hold: timing, Pace: timing, LearnTimeout: timing, GiveBack: topology.Switch{Span: at(51)}, Leases: []topology.Lease{{Table: text("t", 52), Span: at(52)}}}
+		}, []string{"`give-back`", "`hold`", "`learn-timeout`", "`lease`", "`pace`"}},
+		{"extra", func(n *topology.Node) {
+			n.Build.Extra = []topology.Text{text("trash-batch 5", 70), text("strict-names", 71), text("# hold", 72)}
+		}, []string{"`strict-names`"}},
+		{"of the newer daemon", func(n *topology.Node) { n.Build.Extra = []topology.Text{text("dynamic-peers", 70)} }, []string{"stktagg:`dynamic-peers`"}},
+	} {
+		for _, dialect := range []topology.Dialect{topology.DialectStktc, topology.DialectGPE, topology.DialectStktagg} {
+			c, _ := cluster(goodBase)
+			aggr := c.Nodes[1]
+			aggr.Build.Dialect, aggr.Build.DialectAt = dialect, at(40)
+			test.change(aggr)
+			_, findings := Compile(c)
+			var got []string
+			for _, f := range findings {
+				if f.Code == CodeDialect {
+					got = append(got, f.Summary)
+				}
+			}
+			slices.Sort(got)
+			var want []string
+			for _, w := range test.want {
+				name, ofOne, one := strings.Cut(w, ":")
+				if dialect == topology.DialectStktc || one && name != dialect.String() {
+					continue
+				}
+				if one {
+					w = ofOne
+				}
+				want = append(want, fmt.Sprintf("the file of `aggr1` needs %s, which dialect `%s` has not", w, dialect))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s, %s: found %q, want %q", test.name, dialect, got, want)
+			}
+		}
+	}
+}
+
+// TestVersion has what needs a newer HAProxy than the topology states.
+func TestVersion(t *testing.T) {
+	store := func(types ...sticktable.DataType) func(*topology.Node) {
+		return func(n *topology.Node) {
+			for _, table := range n.Tables {
+				table.Shape.Columns = map[sticktable.DataType]diag.Span{}
+				table.Shape.Definition.Columns = nil
+				for i, d := range types {
+					table.Shape.Columns[d] = at(80 + i)
+					table.Shape.Definition.Columns = append(table.Shape.Definition.Columns, sticktable.Column{Type: d, Elems: 1})
+				}
+			}
+		}
+	}
+	for _, test := range []struct {
+		change func(*topology.Node)
+		major  int
+		minor  int
+		want   []string
+	}{
+		{func(*topology.Node) {}, 2, 0, nil},
+		{func(*topology.Node) {}, 1, 9, []string{"a peers section of `bind` and `server` lines needs HAProxy 2.0, but the oldest among the nodes is 1.9"}},
+		{func(n *topology.Node) { n.Peers[0].Style = topology.PeerStyle }, 1, 8, nil},
+		{func(n *topology.Node) { n.Peers[0].Style = topology.PeerStyle; inPeers(n) }, 1, 8, []string{"a `table` line in a peers section needs HAProxy 2.0, but the oldest among the nodes is 1.8"}},
+		{func(n *topology.Node) { n.Build.LocalPeer = topology.LocalPeerEmit }, 2, 1, []string{"a `localpeer` line needs HAProxy 2.2, but the oldest among the nodes is 2.1"}},
+		{store(sticktable.GPC, sticktable.GlitchCnt), 2, 7, []string{"data type `glitch_cnt` needs HAProxy 3.0, but the oldest among the nodes is 2.7"}},
+		{store(sticktable.GPC, sticktable.GlitchCnt), 3, 0, nil},
+		{store(sticktable.GPC, sticktable.HTTPFailCnt), 2, 4, []string{"data type `gpc` needs HAProxy 2.5, but the oldest among the nodes is 2.4"}},
+		{store(sticktable.GlitchCnt), 0, 0, nil},
+	} {
+		c, lb := cluster(goodBase)
+		c.HAProxy = sticktable.Version{Major: test.major, Minor: test.minor}
+		test.change(lb)
+		_, findings := Compile(c)
+		var got []string
+		for _, f := range findings {
+			if f.Code == CodeVersion {
+				got = append(got, f.Summary)
+			}
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: found %q, want %q", c.HAProxy, got, test.want)
+		}
 	}
 }
 

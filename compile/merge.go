@@ -98,7 +98,8 @@ func (b *balancer) appended() []Line {
 	}
 	if b.node.Build.LocalPeer == topology.LocalPeerEmit && (b.node.Build.Fragment || len(b.bases) == 0) {
 		b.local.global = true
-		lines = append(b.localPeerLines(), lines...)
+		own := b.localPeerLines()
+		lines = append(own[:len(own)-1], lines...) // the next section begins with a blank line of its own
 	}
 	return append(lines, b.peers...)
 }

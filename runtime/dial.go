@@ -6,6 +6,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -94,7 +96,11 @@ func (l *link) greet(ctx context.Context, conn net.Conn, secure *tls.Config) (un
 	defer stop()
 	conn.SetDeadline(time.Now().Add(dialTimeout))
 	if secured, ok := conn.(*tls.Conn); ok {
-		if err := shakeHands(secured); err != nil {
+		err := shakeHands(secured)
+		if gravity(err) == slog.LevelDebug && ctx.Err() == nil { // HAProxy's listener, without TLS, does not say what it takes a handshake for
+			err = errClosed
+		}
+		if err != nil {
 			return nil, peers.StatusConnecting, err
 		}
 	}
@@ -111,6 +117,9 @@ func (l *link) greet(ctx context.Context, conn net.Conn, secure *tls.Config) (un
 		return nil, peers.StatusConnected, errWantsTLS
 	}
 	if status, err = peers.ReadStatus(r); err != nil {
+		if secure == nil && errors.Is(err, io.ErrUnexpectedEOF) { // so does HAProxy's listener with TLS, and an aggregator for a passing reason
+			err = errHungUp
+		}
 		return nil, peers.StatusConnected, fmt.Errorf("no answer to the hello: %w", explainTLS(err)) // TLS 1.3 refuses our certificate this late
 	}
 	unread, err = r.Peek(r.Buffered())

@@ -22,6 +22,8 @@ func isTLS(first []byte) bool {
 
 var (
 	errWantsTLS  = errors.New("the other end speaks TLS, and no `ssl` is configured for it here")
+	errClosed    = errors.New("the other end closes the connection instead of shaking hands: it may speak clear text, and `ssl` is configured for it here")
+	errHungUp    = errors.New("the other end closes the connection: it may want TLS, and no `ssl` is configured for it here")
 	errNoTLS     = errors.New("the other end speaks clear text, and `ssl` is configured for it here")
 	errNoLonger  = errors.New("the session is encrypted, which is no longer configured")
 	errClearText = errors.New("the session is in clear text, and `ssl` is configured now")
@@ -34,10 +36,44 @@ func explainTLS(err error) error {
 	switch {
 	case errors.As(err, &header) && isText(header.RecordHeader[:]):
 		return errNoTLS
-	case errors.As(err, &op) && op.Op == "remote error" && strings.Contains(op.Err.Error(), "certificate"):
-		return fmt.Errorf("the other end refuses our certificate: %w", op.Err)
+	case errors.As(err, &op) && op.Op == "remote error":
+		return explainAlert(op.Err)
 	}
 	return err
+}
+
+// explainAlert says what the other end complains of.
+func explainAlert(alert error) error {
+	if strings.Contains(alert.Error(), "certificate") {
+		return fmt.Errorf("the other end refuses our certificate: %w", alert)
+	}
+	return fmt.Errorf("the other end ends the handshake: %w", alert)
+}
+
+// alertEar keeps the last bytes that came over a connection. OpenSSL's client refuses our certificate in clear text, where TLS 1.3 is encrypted already, and crypto/tls
+// calls that a bad record. Only a handshake is listened to.
+type alertEar struct {
+	net.Conn
+	last [7]byte
+	deaf bool
+}
+
+// Read implements net.Conn.
+func (e *alertEar) Read(b []byte) (int, error) {
+	n, err := e.Conn.Read(b)
+	if !e.deaf {
+		for _, c := range b[:max(n, 0)] {
+			copy(e.last[:], e.last[1:])
+			e.last[6] = c
+		}
+	}
+	return n, err
+}
+
+// alert gives the complaint that came last, if one did: a fatal alert is 15 03 0x 00 02, the level 02, and what it is.
+func (e *alertEar) alert() (tls.AlertError, bool) {
+	l := e.last
+	return tls.AlertError(l[6]), l[0] == recordAlert && l[1] == 3 && l[3] == 0 && l[4] == 2 && l[5] == 2
 }
 
 // shakeHands makes sure that the connection is encrypted as configured, and certificates were looked at.
@@ -64,8 +100,14 @@ func (l *listener) secure(conn net.Conn) (net.Conn, error) {
 	if cfg == nil {
 		return conn, nil
 	}
-	secured := tls.Server(conn, cfg)
-	return secured, shakeHands(secured)
+	ear := &alertEar{Conn: conn}
+	secured := tls.Server(ear, cfg)
+	err := shakeHands(secured)
+	ear.deaf = true
+	if alert, ok := ear.alert(); ok && err != nil {
+		err = fmt.Errorf("TLS: %w", explainAlert(alert))
+	}
+	return secured, err
 }
 
 // trust tells why the peer's connection is not, or no longer, as it is configured: nil when it is. Certificates are looked at as in a handshake, so that a reload that

@@ -44,7 +44,8 @@ var docs = []Doc{
 	{CodeLocalPeer, "localpeer-in-base", diag.Error, "the node's own name would not be the one that its peers know",
 		"HAProxy calls itself by -L, else by the last localpeer line before the first peers section, else by the host name, and drops a\n" +
 			"peers section that holds no peer of that name with no more than a warning. With `localpeer: emit` the line is ours alone, and\n" +
-			"the first global section must come before every peers section (2.6 ignores the line otherwise, 3.x refuses it)."},
+			"the first global section must come before every peers section, as HAProxy 2.6 ignores the line otherwise. Beside a localpeer\n" +
+			"line 3.x refuses to start with -L."},
 	{CodeConditional, "proxy-in-conditional", diag.Error, "the proxy that bears a table's name stands between .if and .endif",
 		"When the condition is false, the proxy is not there and neither would be its table. Move the proxy out of the condition, or give\n" +
 			"it another name: the table then becomes a backend of its own."},
@@ -58,7 +59,8 @@ var docs = []Doc{
 		"The node's own table holds only what this node saw. Decisions for the whole cluster read a summed table, as in\n" +
 			"`src,table_http_req_rate(mytable.aggr)` or `sc_http_req_rate(0,mytable.aggr)`."},
 	{CodeDisabledProxy, "disabled-proxy", diag.Warning, "the proxy that bears a table's name is disabled",
-		"HAProxy does not join the stick table of a disabled proxy to its peers section: it is there, and is never shared."},
+		"HAProxy does not join the stick table of a disabled proxy to its peers section: it is there, and is never shared. (3.5-dev5 crashes\n" +
+			"over it.)"},
 	{CodeOutputNames, "output-names", diag.Error, "files of the output would get one name",
 		"Of several base files each keeps its own name in the node's directory, so the names must differ and must not be that of the\n" +
 			"aggregator's file, and no node may be called manifest.json. As HAProxy reads a directory in lexical order, a list in another order is a warning."},

@@ -157,7 +157,11 @@ func parseBases(u *unit) {
 func newBase(name string, text []byte) *base {
 	cfg, findings := grammar.ParseConfig(name, text)
 	for i := range findings {
-		if at := findings[i].Primary.Span.Start.Offset; at >= len(text) || text[at] != 0 { // behind a NUL byte HAProxy would read none of our lines
+		switch at := findings[i].Primary.Span.Start.Offset; {
+		case at < len(text) && text[at] == 0: // behind a NUL byte HAProxy would read none of our lines
+		case at == len(text) && findings[i].Code == grammar.CodeTruncated: // the line end that is missing is put there
+			findings[i].Severity = diag.Info
+		default:
 			findings[i].Severity = min(findings[i].Severity, diag.Warning)
 		}
 	}

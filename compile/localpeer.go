@@ -33,12 +33,25 @@ func (u *unit) localPeerInBase(b *balancer) {
 		for i := range s.Lines {
 			l := &s.Lines[i]
 			name := word(l, 1)
-			if s.Keyword.Value != "global" || !starts(l, "localpeer") || name.Unresolved || !emit && name.Value == b.node.Name.Value {
+			if s.Keyword.Value != "global" || !starts(l, "localpeer") || name.Unresolved {
+				continue
+			}
+			if !emit && name.Value == b.node.Name.Value {
+				u.findings.Add(localPeerSaid(b, name))
 				continue
 			}
 			u.findings.Add(localPeerFinding(b, name, emit))
 		}
 	})
+}
+
+// localPeerSaid is about a base that says the right name, so that nothing else must.
+func localPeerSaid(b *balancer, name grammar.Scalar) diag.Finding {
+	f := finding(CodeLocalPeer, name.Span, "the node's own name", fmt.Sprintf("base `%s` says localpeer `%s`, so HAProxy must be started without -L", name.Span.File, name.Value))
+	f.Severity = diag.Info
+	f.Impact = "HAProxy 3 refuses to start with both; 2.6 takes the name from -L"
+	f.Nodes = []string{b.node.Name.Value}
+	return f
 }
 
 func localPeerFinding(b *balancer, name grammar.Scalar, emit bool) diag.Finding {

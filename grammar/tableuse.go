@@ -29,6 +29,9 @@ type TableUse struct {
 	Data    string    // the data type that is read or changed, as in store lists; "" for none
 	Index   int       // of an element of an array; -1 for other types
 	At      diag.Span // of the word that says what is done
+
+	Decides     bool // it stands in an acl or in a rule's condition
+	Conditional bool // the line or its section stands between .if and .endif
 }
 
 // TableUses lists what the rules of a file's proxies do with stick tables, in the order of the text.
@@ -60,6 +63,7 @@ var ruleKeywords = []string{
 type useReader struct {
 	section *Section
 	line    *Line
+	decides bool // behind if or unless, or in an acl
 	uses    []TableUse
 }
 
@@ -68,7 +72,11 @@ func (r *useReader) read() {
 		return
 	}
 	words := r.line.Words
+	r.decides = words[0].Value == "acl"
 	for i, w := range words {
+		if w.Value == "if" || w.Value == "unless" {
+			r.decides = true
+		}
 		counter, isTrack := strings.CutPrefix(w.Value, "track-sc")
 		switch n, err := strconv.Atoi(counter); {
 		case isTrack && err == nil:
@@ -91,6 +99,7 @@ func (r *useReader) read() {
 
 func (r *useReader) add(u TableUse) {
 	u.Section, u.Proxy = r.section.Keyword, r.section.Name
+	u.Decides, u.Conditional = r.decides, r.line.Conditional || r.section.Header.Conditional
 	r.uses = append(r.uses, u)
 }
 

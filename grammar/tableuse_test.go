@@ -77,6 +77,24 @@ func TestTableUses(t *testing.T) {
 	}
 }
 
+// TestTableUsesDecide tells what decides from what is only shown, and what may not be there.
+func TestTableUsesDecide(t *testing.T) {
+	f, _ := ParseConfig("f", []byte(`frontend fe
+  http-request set-header X %[sc0_conn_cur] if { sc1_conn_cur gt 1 }
+  acl a sc2_conn_cur gt 1
+  .if defined(X)
+  http-request deny unless { sc3_conn_cur gt 1 }
+  .endif
+`))
+	var got []string
+	for _, u := range TableUses(f) {
+		got = append(got, fmt.Sprint(u.Counter, u.Decides, u.Conditional))
+	}
+	if g := strings.Join(got, ", "); g != "0 false false, 1 true false, 2 true false, 3 true true" {
+		t.Error(g)
+	}
+}
+
 // TestTableUsesPlaces: a use marks its fetch, and its table the very name, through quotes and log formats.
 func TestTableUsesPlaces(t *testing.T) {
 	text := "frontend fe\n  http-request set-header \"X y\" \"a %[src,table_conn_cur(t)] c\"\n"

@@ -302,6 +302,9 @@ type TableUse struct {
 	HasData bool
 	Index   int       // of an element of an array; -1 for other types
 	Span    diag.Span // of the word that says what is done
+
+	Decides     bool // it stands in an acl or in a rule's condition
+	Conditional bool // whether it is there depends on a condition of the configuration
 }
 
 // WireName is the table's name in the peers protocol.

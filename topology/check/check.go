@@ -6,6 +6,7 @@ import (
 
 	"stktc/grammar/diag"
 	"stktc/topology"
+	"stktc/topology/sticktable"
 )
 
 // Check is one kind of mistake: how it is found, and everything that there is to know about it.
@@ -18,6 +19,8 @@ type Check struct {
 	Text     Text
 	Bad      string // a txtar archive of deployed files, DIR/node/file, that has just this finding
 	Good     string // the same, mended: it has no finding
+	// Stated is the HAProxy that the examples are said to run on; zero for any.
+	Stated sticktable.Version
 	// Outside is what outside of the files may make an error of this kind right, a comment may silence it then; "" when nothing can. Warnings
 	// and infos can always be silenced.
 	Outside string
@@ -37,12 +40,14 @@ type Text struct {
 // checks holds every check in the order of the codes.
 var checks = []*Check{
 	ignoreUnused, ignoreRefused,
-	localpeer, localpeerLate, peerName, directory, duplicateName, duplicateAddress, absent,
-	peerAddress, oneWay, upWithoutDown, downWithoutUp, cycle, local, tlsOneSide, mark,
-	fromMatchesNothing, destinationMissing, unattached, forward, twoForms,
-	tableKey, tableStore, ratePeriod, tableSize, tableExpire,
-	rules, countedTwice, twoWriters, nodesMeshed,
-	statsInTmp, statsExposed,
+	localpeer, localpeerLate, peerName, directory, duplicateName, duplicateAddress, absent, longName,
+	peerAddress, oneWay, loopback, upWithoutDown, downWithoutUp, twoParents, cycle, local, tlsOneSide, island, mark, groupDiffers, binds, localPlain, shards,
+	fromMatchesNothing, destinationMissing, unattached, tableReference, forward, twoForms, sourceMissing, notStored,
+	tableKey, tableStore, ratePeriod, tableSize, tableExpire, connCur, aggregateWritten, notSummed, bratesFactor,
+	rules, countedTwice, twoWriters, sourceRead, suffixReused, nodesMeshed, aggregateUnread, suffixDot, anySums,
+	keywordTooNew, typeIP, oldProtocol,
+	mayOverflow, dynamicLimit, singlePoint, sharedHost,
+	statsInTmp, statsExposed, peersOpen, socketMode, clearText, unverified,
 }
 
 // Checks lists all checks in the order of their codes. The literals are shared: do not change them.

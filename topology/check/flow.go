@@ -18,14 +18,24 @@ type hop struct {
 	name   string // wire name of the result
 	// delivered tells that the result comes back to the balancer: every aggregator on the way forwards it.
 	delivered bool
+	ofSum     bool // "from any" took the table, which is a sum itself
 }
 
-// flows follows every table of every balancer as far as rules carry it. The order is that of the graph's edges. The result is shared.
+// flows follows every table of every balancer as far as rules carry it. The order is that of the graph's edges. Sums that "from any" takes for
+// tables that are counted in are left out: STK409 is about those. The result is shared.
 func (v *view) flows() []hop {
 	if v.flowed == nil {
-		v.flowed = v.follow()
+		v.flowed = slices.DeleteFunc(slices.Clone(v.allFlows()), func(h hop) bool { return h.ofSum })
 	}
 	return v.flowed
+}
+
+// allFlows gives the flows with those sums among them.
+func (v *view) allFlows() []hop {
+	if v.followed == nil {
+		v.followed = v.follow()
+	}
+	return v.followed
 }
 
 func (v *view) follow() []hop {
@@ -54,7 +64,8 @@ func (v *view) climb(h hop, path []*topology.Vertex, all *[]hop) {
 		}
 		made := h
 		made.rule, made.name = r, name
-		made.delivered = !slices.ContainsFunc(path, func(x *topology.Vertex) bool { return !forwards(x.Section, name) })
+		made.ofSum = made.ofSum || r.Any && h.by == h.first && v.isSum(h.first.Lower, h.table)
+		made.delivered = !r.UpOnly && !slices.ContainsFunc(path, func(x *topology.Vertex) bool { return !forwards(x.Section, name) })
 		*all = append(*all, made)
 		for _, e := range v.uppers(h.at) {
 			up := made

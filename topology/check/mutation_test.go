@@ -101,6 +101,7 @@ func TestMutations(t *testing.T) {
 		return []edit{
 			{file, "  stick-table type ip size 100 expire 1h store http_req_rate(1h) peers mypeers\n", ""},
 			{file, "peers mypeers\n", inPeers},
+			{file, "track-sc0 src", "track-sc0 src table mypeers/mytable.uncombined"},
 		}
 	}
 	for _, c := range []struct {

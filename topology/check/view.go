@@ -15,14 +15,19 @@ type view struct {
 	Cluster *topology.Cluster
 	Graph   *topology.Graph
 
-	ignores *ignores
-	edges   map[*topology.Vertex][]*topology.Edge // both ends' edges
-	made    map[*topology.Vertex][]string         // see produced
-	renamed map[*topology.Edge]alias              // see aliases
-	dialled []dial                                // see dials
-	flowed  []hop                                 // see flows
-	groups  [][]decl                              // see namesakes
-	summed  []summation                           // see summations
+	ignores  *ignores
+	edges    map[*topology.Vertex][]*topology.Edge                    // both ends' edges
+	made     map[*topology.Vertex][]string                            // see produced
+	renamed  map[*topology.Edge]alias                                 // see aliases
+	dialled  []dial                                                   // see dials
+	flowed   []hop                                                    // see flows
+	followed []hop                                                    // see allFlows
+	standIns map[string][]*topology.Vertex                            // see hasStandIn
+	stepped  []step                                                   // see steps
+	used     map[*topology.Node]*tableUses                            // see usesOf
+	sums     map[*topology.Vertex]map[*topology.Table]*topology.Table // see aggregates
+	groups   [][]decl                                                 // see namesakes
+	summed   []summation                                              // see summations
 	// Hosts by the name that they claim, see sharing.
 	claimants map[string][]*topology.Node
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"stktc/runtime/session"
 )
 
 // TestTwoLevels: what nodes count is seen summed below and above, and again after each aggregator was restarted without traffic.
@@ -248,5 +250,26 @@ func TestFromAny(t *testing.T) {
 		if len(names) == 0 {
 			t.Error("nothing was summed")
 		}
+	})
+}
+
+// TestNoGiveBackToSameProcess: a node that reconnects without having died has newer counts than those of its last session, and keeps them.
+func TestNoGiveBackToSameProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.endAll()
+		a := w.aggregator(lower("a", []string{"n1"}))
+		w.node("n1", "a")
+		w.count("n1", "client", 10)
+		pass(time.Second)
+		for range 5 {
+			a.links[0].withSession(func(s *session.Session) { s.Stop(session.ErrReplaced) })
+			w.count("n1", "client", 1)
+			pass(3 * time.Second)
+			w.count("n1", "client", 1)
+		}
+		pass(8 * time.Second)
+		w.want("n1", "t.raw", "client", "20")
+		w.want("n1", "t.sum", "client", "20")
 	})
 }

@@ -13,10 +13,11 @@ import (
 
 // conversation is what a link does with one session. It is the session's owner.
 type conversation struct {
-	l       *link
-	sess    *session.Session
-	log     *slog.Logger
-	members []*member // the peer's places when the session began; a reload that changes them ends the session
+	l         *link
+	sess      *session.Session
+	log       *slog.Logger
+	returning bool      // the peer's process is another one than before: it may have lost what it had
+	members   []*member // the peer's places when the session began; a reload that changes them ends the session
 
 	mu        sync.Mutex
 	begun     map[*table]bool // tables that count this session
@@ -39,7 +40,7 @@ func (c *conversation) begin() {
 		for _, t := range m.section.list() {
 			if t.takes(m.direction) {
 				c.enter(t)
-				held = held || m.givesBack(t)
+				held = held || c.returning && m.givesBack(t)
 			}
 			m.offer(t)
 		}
@@ -50,6 +51,7 @@ func (c *conversation) begin() {
 	}
 	switch {
 	case held:
+		c.sess.Deafen(true)
 		c.askIn(requestWait)
 	case asks:
 		c.askNow()
@@ -76,6 +78,7 @@ func (c *conversation) askNow() {
 	c.mu.Lock()
 	c.asked, c.waiting = true, true
 	c.mu.Unlock()
+	c.sess.Deafen(false)
 	c.sess.Ask()
 }
 
@@ -163,7 +166,7 @@ func (c *conversation) own() []session.Own {
 		for _, t := range m.section.list() {
 			name := t.sourceName()
 			known := slices.ContainsFunc(list, func(o session.Own) bool { return o.Name == name })
-			if !known && m.givesBack(t) {
+			if !known && c.returning && m.givesBack(t) {
 				list = append(list, session.Own{Table: t.Table, Peer: c.l.name, Name: name})
 			}
 		}
@@ -171,10 +174,10 @@ func (c *conversation) own() []session.Own {
 	return list
 }
 
-// learned tells whether all sections of the peer have learned and may speak.
+// learned tells whether all sections of the peer have learned from everybody else and may speak.
 func (c *conversation) learned() bool {
 	for _, m := range c.members {
-		if !m.section.released.Load() || !m.section.learned() {
+		if !m.section.released.Load() || !m.section.learned(c.l) {
 			return false
 		}
 	}

@@ -49,7 +49,9 @@ type link struct {
 	whole    bool      // the peer's last word in this session is that it has everything
 	writes   time.Time // since when the peer, a replica, writes to the nodes by its own word; zero: it does not
 	holds    map[*table]*time.Timer
-	past     Traffic // of sessions that have ended
+	past     Traffic   // of sessions that have ended
+	lastPID  int       // of the peer's process, as it last said it; 0: never
+	began    time.Time // when the last session did
 
 	refusedTables []RefusedTable // in this session
 }
@@ -144,7 +146,12 @@ func (l *link) adopt(conn net.Conn, unread []byte, via *listener, pid int) {
 	}
 	bound(conn)
 	before, beforeDone := l.sess, l.done
-	c := &conversation{l: l, log: l.log, begun: map[*table]bool{}, members: l.members}
+	returning := l.isOtherProcess(pid)
+	if pid != 0 {
+		l.lastPID = pid
+	}
+	l.began = time.Now()
+	c := &conversation{l: l, log: l.log, begun: map[*table]bool{}, members: l.members, returning: returning}
 	c.sess = session.New(session.Config{Conn: conn, Unread: unread, Owner: c, Clock: l.a.now, Logger: l.log})
 	l.sess, l.done, l.owner = c.sess, make(chan struct{}), c
 	inbound := via != nil
@@ -199,6 +206,20 @@ func (l *link) converse(c *conversation) {
 	default:
 	}
 	c.review()
+}
+
+// A session that began so lately, and ended so lately, was with the same process as the next one if nothing says otherwise: HAProxy's connections cross at its start.
+const (
+	youngSession = 15 * time.Second
+	shortBreak   = 5 * time.Second
+)
+
+// isOtherProcess tells whether the peer's process is another one than that of the last session, which may have lost everything. One that dialled said its number. The caller holds l.mu.
+func (l *link) isOtherProcess(pid int) bool {
+	if pid != 0 && l.lastPID != 0 {
+		return pid != l.lastPID
+	}
+	return time.Since(l.began) > youngSession || l.sess == nil && time.Since(l.since) > shortBreak
 }
 
 // retire ends the link: what is pending is sent, no session follows.

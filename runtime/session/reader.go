@@ -234,6 +234,10 @@ func (s *Session) handleUpdate(f peers.Frame) error {
 	} else {
 		r.cur.lastID++
 	}
+	if s.deaf.Load() {
+		s.stats.Ignored.Add(1)
+		return nil
+	}
 	r.batch.Add(u.Key, r.cur.life(u), u.Values)
 	if r.batch.Len() == batchLimit {
 		s.flush()

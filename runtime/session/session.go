@@ -70,6 +70,7 @@ type Session struct {
 	clock func() uint32
 	log   *slog.Logger
 	read  reader
+	deaf  atomic.Bool // updates of the peer are passed over
 	wake  chan struct{}
 
 	mu       sync.Mutex // guards what the reader and the owner leave for the writer
@@ -157,6 +158,10 @@ func (s *Session) Wake() {
 	default:
 	}
 }
+
+// Deafen lets the session pass over the peer's updates, without acknowledging them, or hear them again: what a returning peer counts before it was given back
+// what it lost would replace that. A lesson that is asked for afterwards holds what was passed over.
+func (s *Session) Deafen(deaf bool) { s.deaf.Store(deaf) }
 
 // Ask asks the peer to teach everything that it has.
 func (s *Session) Ask() { s.control(peers.ResyncRequest) }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"stktc/topology/sticktable"
@@ -8,6 +9,8 @@ import (
 
 // field is one element of a column in a contribution.
 type field struct {
+	typ    sticktable.DataType
+	off    bool // left out of the sum: sent as 0
 	kind   sticktable.ValueKind
 	arith  sticktable.Arithmetic
 	period uint32 // ms, of FreqCtr
@@ -47,7 +50,7 @@ func newLayout(def *sticktable.Definition) *layout {
 				continue
 			}
 			l.fields = append(l.fields, field{
-				kind: spec.Kind, arith: spec.Arithmetic, period: uint32(c.Period / time.Millisecond), slot: l.slots, word: l.words,
+				typ: c.Type, kind: spec.Kind, arith: spec.Arithmetic, period: uint32(c.Period / time.Millisecond), slot: l.slots, word: l.words,
 			})
 			l.slots += kindSlots[spec.Kind]
 			l.words += kindWords[spec.Kind]
@@ -60,6 +63,14 @@ func newLayout(def *sticktable.Definition) *layout {
 	return l
 }
 
+// leaveOut marks the fields of these data types, and no others, as left out of sums.
+func (l *layout) leaveOut(left []Mismatch) {
+	for i := range l.fields {
+		f := &l.fields[i]
+		f.off = slices.ContainsFunc(left, func(m Mismatch) bool { return m.Type == f.typ })
+	}
+}
+
 // move copies one field of a source's values into a contribution.
 type move struct {
 	kind   sticktable.ValueKind
@@ -68,20 +79,19 @@ type move struct {
 	period uint32
 }
 
-// movesTo lists how values of src become a contribution of dst. Fields that dst lacks are left out; arrays of different length are
-// never both there (see Table.union).
+// movesTo lists how values of src become a contribution of dst. Fields that dst lacks, or has with other arguments, are left out.
 func movesTo(dst, src *sticktable.Definition) []move {
 	to, from := newLayout(dst), newLayout(src)
-	place := map[sticktable.DataType]int{}
+	place := map[sticktable.Column]int{}
 	for i, at := 0, 0; i < len(dst.Columns); i++ {
-		place[dst.Columns[i].Type] = at
+		place[dst.Columns[i]] = at
 		at += fieldsOf(dst.Columns[i])
 	}
 	var moves []move
 	at := 0
 	for _, c := range src.Columns {
 		n := fieldsOf(c)
-		if first, ok := place[c.Type]; ok && c.Type.Spec().Arithmetic != sticktable.NotAggregated {
+		if first, ok := place[c]; ok && c.Type.Spec().Arithmetic != sticktable.NotAggregated {
 			for i := range n {
 				f := to.fields[first+i]
 				moves = append(moves, move{kind: f.kind, slot: from.fields[at+i].slot, word: f.word, period: f.period})

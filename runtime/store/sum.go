@@ -24,6 +24,10 @@ func (s *shard) live(row []uint32) [][]uint32 {
 func (s *shard) sum(live [][]uint32, now uint32) []uint64 {
 	for i := range s.lay.fields {
 		f := &s.lay.fields[i]
+		if f.off {
+			clear(s.values[f.slot : f.slot+kindSlots[f.kind]])
+			continue
+		}
 		switch f.arith {
 		case sticktable.SumRate:
 			v := s.values[f.slot : f.slot+3]

@@ -151,6 +151,7 @@ func sameDefinition(a, b *sticktable.Definition) bool {
 // redefine makes the table's definition the union of its sources', and the rows fit it.
 func (t *Table) redefine() {
 	def, left := union(t.peers)
+	sameLeft := slices.Equal(t.left, left)
 	t.left = left
 	for i := range t.shards {
 		t.shards[i].mu.Lock()
@@ -159,13 +160,17 @@ func (t *Table) redefine() {
 	for _, p := range t.peers {
 		p.moves = movesTo(&def, &p.def)
 	}
-	if sameDefinition(&t.def, &def) {
+	same := sameDefinition(&t.def, &def)
+	if same && sameLeft {
 		return
 	}
 	old := t.def
 	t.def = def
 	for i := range t.shards {
-		t.shards[i].rebuild(&old, &def)
+		if !same {
+			t.shards[i].rebuild(&old, &def)
+		}
+		t.shards[i].lay.leaveOut(left)
 	}
 	t.version.Add(1)
 	for _, c := range *t.cursors.Load() {
@@ -173,7 +178,8 @@ func (t *Table) redefine() {
 	}
 }
 
-// union folds the sources' definitions into one: every data type that one of them has, the longest life. A type whose arguments differ is left out.
+// union folds the sources' definitions into one: every data type that one of them has, the longest life. A type whose arguments differ keeps those of the first source: it is left out of the sums, and sent as 0, or
+// receivers would keep what they were sent before.
 func union(peers []*peer) (sticktable.Definition, []Mismatch) {
 	var def sticktable.Definition
 	var left []Mismatch
@@ -199,9 +205,6 @@ func union(peers []*peer) (sticktable.Definition, []Mismatch) {
 			}
 		}
 	}
-	def.Columns = slices.DeleteFunc(def.Columns, func(c sticktable.Column) bool {
-		return slices.ContainsFunc(left, func(m Mismatch) bool { return m.Type == c.Type })
-	})
 	def.SortColumns()
 	return def, left
 }

@@ -62,6 +62,10 @@ func (b *nodeBuilder) peer(a *topology.Aggregations, line *grammar.Line, s *gram
 		Name: text(s.Name), Address: readEndpoint(s.Address, b.findings), Direction: directions[s.Direction.Value],
 		Role: s.Direction.Span, Group: b.group(s.Group), Span: line.WordsSpan(),
 	}
+	if p.Direction != topology.Local && isAnyHost(p.Address) {
+		b.findings.Add(*grammar.Findingf(grammar.CodeAddress, p.Address.Span, "address `%s` cannot be dialled: it names no host", s.Address.Value))
+		p.Address.Unresolved = true
+	}
 	p.TLS = checkTLS(line, s.Options, p.Direction == topology.Local, map[string]int{"replica": 0}, b.findings)
 	b.replica(p, s)
 	if p.Group > 0 && (p.Direction == topology.Unmarked || p.Direction == topology.Local) {
@@ -72,6 +76,11 @@ func (b *nodeBuilder) peer(a *topology.Aggregations, line *grammar.Line, s *gram
 		return
 	}
 	a.Peers = append(a.Peers, p)
+}
+
+// isAnyHost tells whether an address is one to listen on only.
+func isAnyHost(a topology.Address) bool {
+	return !a.Unresolved && a.Unix == "" && slices.Contains([]string{"", "*", "0.0.0.0", "::"}, a.Host)
 }
 
 // replica reads the word replica: such a peer is beside us, not above or below.

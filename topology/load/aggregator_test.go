@@ -189,6 +189,8 @@ func TestAggregatorFindings(t *testing.T) {
 		{section: "peer t 192.168.", code: grammar.CodeAddress, severity: diag.Error, finding: "host `192.168.`", at: "192.168."},
 		{section: "peer t 192.168.56.1", code: grammar.CodeAddress, severity: diag.Error, finding: "has no port", at: "192.168.56.1"},
 		{section: "peer t local", code: grammar.CodeAddress, severity: diag.Error, finding: "address `local` has no port", at: "local"},
+		{section: "peer t :9", code: grammar.CodeAddress, severity: diag.Error, finding: "`:9` cannot be dialled: it names no host", at: ":9"},
+		{section: "peer t [::]:9 up", code: grammar.CodeAddress, severity: diag.Error, finding: "cannot be dialled", at: "[::]:9"},
 		{section: "hold forever", code: grammar.CodeDuration, severity: diag.Error, finding: "duration `forever`", at: "forever"},
 		{section: "peer t 1.2.3.4:9 up group one", code: grammar.CodeLine, severity: diag.Error, finding: "group `one`", at: "one"},
 		{global: "trash-batch 0", code: grammar.CodeLine, severity: diag.Error, finding: "trash-batch `0`", at: "0"},

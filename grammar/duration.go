@@ -17,6 +17,8 @@ var durationParser = participle.MustBuild[durationSyntax](participle.Lexer(lexer
 	{Name: "Other", Pattern: `(?s:.)`},
 })))
 
+var knownDurations known[durationSyntax]
+
 type durationSyntax struct {
 	Number string `parser:"@Number"`
 	Unit   string `parser:"@Unit?"`
@@ -60,7 +62,7 @@ func ParseUnitDuration(s Scalar) (time.Duration, *diag.Finding) {
 }
 
 func parseDuration(s Scalar) (*durationSyntax, *diag.Finding) {
-	syntax, err := durationParser.ParseString("", s.Value)
+	syntax, err := knownDurations.syntax([]byte(s.Value), func() (*durationSyntax, error) { return durationParser.ParseString("", s.Value) })
 	if err != nil {
 		return nil, s.refuse(CodeDuration, "duration", err, "a number with one unit of us, ms, s, m, h, d")
 	}

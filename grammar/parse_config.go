@@ -62,10 +62,12 @@ type configParser struct {
 	before   bool    // a line before the first section was reported
 	last     diag.Pos
 	arena    arena
+	flat     []Line // what the sections' lines are parts of: its capacity is that of the whole file
 }
 
 // lines splits the text, and cuts it into sections.
 func (p *configParser) lines() {
+	p.flat = make([]Line, 0, strings.Count(p.text, "\n")+1)
 	for number, start := 1, 0; start < len(p.text); number++ {
 		next, end := len(p.text), len(p.text)
 		if i := strings.IndexByte(p.text[start:], '\n'); i >= 0 {
@@ -114,14 +116,14 @@ func (p *configParser) place(line Line) {
 		p.file.Sections = append(p.file.Sections, p.section(line))
 		return
 	}
-	var at *Line
+	p.flat = append(p.flat, line)
+	end := len(p.flat)
+	at := &p.flat[end-1]
 	if n := len(p.file.Sections); n > 0 {
 		s := p.file.Sections[n-1]
-		s.Lines = append(s.Lines, line)
-		at = &s.Lines[len(s.Lines)-1]
+		s.Lines = p.flat[end-1-len(s.Lines) : end : end]
 	} else {
-		p.file.Preamble = append(p.file.Preamble, line)
-		at = &p.file.Preamble[len(p.file.Preamble)-1]
+		p.file.Preamble = p.flat[:end:end]
 		p.beforeSections(at)
 	}
 	p.conditions(at, keyword)

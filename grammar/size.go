@@ -16,6 +16,8 @@ var sizeParser = participle.MustBuild[sizeSyntax](participle.Lexer(lexer.MustSim
 	{Name: "Other", Pattern: `(?s:.)`},
 })))
 
+var knownSizes known[sizeSyntax]
+
 type sizeSyntax struct {
 	Number string `parser:"@Number"`
 	Unit   string `parser:"@Unit?"`
@@ -30,7 +32,7 @@ func ParseSize(s Scalar) (int64, *diag.Finding) {
 	if s.Unresolved {
 		return 0, nil
 	}
-	syntax, err := sizeParser.ParseString("", s.Value)
+	syntax, err := knownSizes.syntax([]byte(s.Value), func() (*sizeSyntax, error) { return sizeParser.ParseString("", s.Value) })
 	if err != nil {
 		return 0, s.refuse(CodeSize, "size", err, "a number, alone or with one unit of k, m, g")
 	}

@@ -93,12 +93,19 @@ type directive struct {
 // grammarOf makes a directive's parser from its syntax, the struct G. The parser sees the whole line, keyword included.
 func grammarOf[G any](meaning func(*line, *G) Statement) func(*line) (Statement, error) {
 	parser := participle.MustBuild[G](participle.Lexer(wordDefinition{}))
+	var before known[G]
 	return func(l *line) (Statement, error) {
-		tokens, err := lexer.Upgrade(&wordLexer{words: l.words})
-		if err != nil {
-			return nil, err
+		var text []byte
+		for i := range l.words {
+			text = append(append(text, l.words[i].Value...), 0) // no word holds a NUL
 		}
-		syntax, err := parser.ParseFromLexer(tokens)
+		syntax, err := before.syntax(text, func() (*G, error) {
+			tokens, err := lexer.Upgrade(&wordLexer{words: l.words})
+			if err != nil {
+				return nil, err
+			}
+			return parser.ParseFromLexer(tokens)
+		})
 		if err != nil {
 			return nil, err
 		}

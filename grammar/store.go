@@ -13,6 +13,8 @@ var storeParser = participle.MustBuild[storeSyntax](participle.Lexer(lexer.MustS
 	{Name: "Other", Pattern: `(?s:.)`},
 })), participle.UseLookahead(2))
 
+var knownStores known[storeSyntax]
+
 // storeSyntax allows a comma at the end, as HAProxy does; that takes a second token of lookahead.
 type storeSyntax struct {
 	Items []*storeItemSyntax `parser:"(@@ (',' @@)* ','?)?"`
@@ -36,7 +38,7 @@ func ParseStore(s Scalar) ([]StoreItem, diag.List) {
 	if s.Unresolved {
 		return nil, nil
 	}
-	syntax, err := storeParser.ParseString("", s.Value)
+	syntax, err := knownStores.syntax([]byte(s.Value), func() (*storeSyntax, error) { return storeParser.ParseString("", s.Value) })
 	if err != nil {
 		return nil, diag.List{*s.refuse(CodeStore, "store list", err, "data types with commas between them and no blanks, as in `http_req_rate(10s),gpc0`")}
 	}

@@ -1,13 +1,17 @@
 package load
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"stktc/grammar"
 	"stktc/grammar/diag"
@@ -57,8 +61,8 @@ func Hosts(fsys fs.FS, name, prefix string) ([]Host, error) {
 // all files that could not be read; the cluster then lacks them.
 func Deployed(hosts []Host) (*topology.Cluster, diag.List, error) {
 	d := deployed{cluster: &topology.Cluster{Source: topology.FromDeployed, Files: diag.Files{}}}
-	for _, h := range hosts {
-		d.host(h)
+	for _, h := range readHosts(hosts) {
+		d.add(h)
 	}
 	d.localPeers()
 	d.names()
@@ -74,44 +78,90 @@ type deployed struct {
 	errs     []error
 }
 
-// host reads one host's files. One without any configuration is no node.
-func (d *deployed) host(h Host) {
-	b := nodeBuilder{node: &topology.Node{Dir: h.Dir}, findings: &d.findings}
+// readHosts reads the hosts on all processors; the result is in their order.
+func readHosts(hosts []Host) []*hostReader {
+	read := make([]*hostReader, len(hosts))
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(hosts)) {
+		wait.Go(func() {
+			for i := int(next.Add(1) - 1); i < len(hosts); i = int(next.Add(1) - 1) {
+				read[i] = &hostReader{Host: hosts[i]}
+				read[i].all()
+			}
+		})
+	}
+	wait.Wait()
+	return read
+}
+
+// hostReader reads one host's files.
+type hostReader struct {
+	Host
+	node     *topology.Node
+	findings diag.List
+	errs     []error
+	files    []hostFile
+}
+
+// hostFile is what stays of a file.
+type hostFile struct {
+	name    string
+	text    []byte
+	ignores []diag.Ignore
+	bad     diag.List // what is wrong with the ignores
+}
+
+func (h *hostReader) all() {
+	h.node = &topology.Node{Dir: h.Dir}
+	b := nodeBuilder{node: h.node, findings: &h.findings}
 	for _, p := range h.Paths {
-		for _, file := range d.expand(h, p) {
-			if config := d.read(h, file); config != nil {
+		for _, file := range h.expand(p) {
+			if config := h.read(file); config != nil {
 				b.file(config)
 			}
 		}
 	}
-	if len(b.node.Files) == 0 {
-		return
-	}
 	b.finish()
-	d.cluster.Nodes = append(d.cluster.Nodes, b.node)
+}
+
+// add takes over what was read of a host. One without any configuration is no node. A file may be several hosts' own.
+func (d *deployed) add(h *hostReader) {
+	d.errs = append(d.errs, h.errs...)
+	d.findings.Add(h.findings...)
+	for _, f := range h.files {
+		if _, again := d.cluster.Files[f.name]; !again {
+			d.cluster.Ignores = append(d.cluster.Ignores, f.ignores...)
+			d.findings.Add(f.bad...)
+		}
+		d.cluster.Files[f.name] = f.text
+	}
+	if len(h.node.Files) > 0 {
+		d.cluster.Nodes = append(d.cluster.Nodes, h.node)
+	}
 }
 
 // expand gives the configuration files below a directory in lexical order, and a file as it is.
-func (d *deployed) expand(h Host, root string) []string {
+func (h *hostReader) expand(root string) []string {
 	info, err := fs.Stat(h.FS, root)
 	if err != nil {
-		d.errs = append(d.errs, named(h, root, err))
+		h.errs = append(h.errs, h.named(root, err))
 		return nil
 	}
 	if !info.IsDir() {
 		return []string{root}
 	}
 	var files []string
-	d.walk(h, root, &files)
+	h.walk(root, &files)
 	slices.Sort(files)
 	return files
 }
 
 // walk follows links to files, but not to directories below a host's own: those may lead in circles.
-func (d *deployed) walk(h Host, dir string, files *[]string) {
+func (h *hostReader) walk(dir string, files *[]string) {
 	entries, err := fs.ReadDir(h.FS, dir)
 	if err != nil {
-		d.errs = append(d.errs, named(h, dir, err))
+		h.errs = append(h.errs, h.named(dir, err))
 		return
 	}
 	for _, e := range entries {
@@ -119,7 +169,7 @@ func (d *deployed) walk(h Host, dir string, files *[]string) {
 		switch {
 		case strings.HasPrefix(e.Name(), "."):
 		case e.IsDir():
-			d.walk(h, p, files)
+			h.walk(p, files)
 		case isConfig(e.Name()):
 			*files = append(*files, p)
 		}
@@ -128,7 +178,7 @@ func (d *deployed) walk(h Host, dir string, files *[]string) {
 
 func isConfig(name string) bool { return strings.HasSuffix(name, ".cfg") }
 
-func named(h Host, p string, err error) error {
+func (h *Host) named(p string, err error) error {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {
 		err = pathError.Err
@@ -137,29 +187,25 @@ func named(h Host, p string, err error) error {
 }
 
 // read reads and parses one file, nil when there is nothing in it to be read.
-func (d *deployed) read(h Host, p string) *grammar.ConfigFile {
+func (h *hostReader) read(p string) *grammar.ConfigFile {
 	name := h.Prefix + p
 	data, err := readConfig(h.FS, p)
 	if err != nil {
-		d.errs = append(d.errs, named(h, p, err))
+		h.errs = append(h.errs, h.named(p, err))
 		return nil
 	}
 	if len(data) > grammar.MaxFileSize {
-		d.findings.Add(*grammar.Findingf(grammar.CodeText, firstPlace(name), "`%s` is longer than %d MB; no configuration is", name, grammar.MaxFileSize>>20))
+		h.findings.Add(*grammar.Findingf(grammar.CodeText, firstPlace(name), "`%s` is longer than %d MB; no configuration is", name, grammar.MaxFileSize>>20))
 		return nil
 	}
 	config, findings := grammar.ParseConfigPartly(h.environment(), name, data)
 	if len(config.Sections) == 0 {
-		d.leftOut(name, config)
+		h.leftOut(name, config)
 		return nil
 	}
-	if _, again := d.cluster.Files[name]; !again {
-		ignores, bad := config.Ignores()
-		d.cluster.Ignores = append(d.cluster.Ignores, ignores...)
-		findings.Add(bad...)
-	}
-	d.cluster.Files[name] = data
-	d.findings.Add(findings...)
+	ignores, bad := config.Ignores()
+	h.files = append(h.files, hostFile{name, data, ignores, bad})
+	h.findings.Add(findings...)
 	return config
 }
 
@@ -192,19 +238,24 @@ func readConfig(fsys fs.FS, p string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, grammar.MaxFileSize+1))
+	var text bytes.Buffer
+	text.Grow(int(min(info.Size(), grammar.MaxFileSize)) + bytes.MinRead)
+	if _, err := text.ReadFrom(io.LimitReader(f, grammar.MaxFileSize+1)); err != nil {
+		return nil, err
+	}
+	return text.Bytes(), nil
 }
 
 // leftOut says of a file without sections that it was not read; of an empty one there is nothing to say.
-func (d *deployed) leftOut(name string, config *grammar.ConfigFile) {
+func (h *hostReader) leftOut(name string, config *grammar.ConfigFile) {
 	for line := range config.AllLines() {
 		if line.Keyword() == "" {
 			continue
 		}
-		d.cluster.Files[name] = config.Text
+		h.files = append(h.files, hostFile{name: name, text: config.Text})
 		f := grammar.Findingf(grammar.CodeDirective, line.Words[0].Span, "`%s` holds no section that HAProxy or an aggregator knows; it was left out", name)
 		f.Severity = diag.Info
-		d.findings.Add(*f)
+		h.findings.Add(*f)
 		return
 	}
 }

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -348,4 +351,58 @@ func TestTLSReload(t *testing.T) {
 	c.reloadFile(strings.Replace(text, " ssl crt "+own+" ca-file "+authority+" verify required", "", 1))
 	c.logs("peer disconnected", "the session is encrypted, which is no longer configured")
 	c.logs("peer refused", "the other end speaks TLS")
+}
+
+// TestTLSDaemon: the binary takes certificates from the files that are there at the start and at each SIGHUP. A file that cannot be used leaves everything as it was, and its line is told.
+func TestTLSDaemon(t *testing.T) {
+	t.Parallel()
+	stktc := buildStktc(t)
+	f := newFiles(t)
+	c := newCluster(t)
+	own := f.ca.Pair(certtest.Leaf{Name: "first"})
+	file := filepath.Join(c.dir, "agg.cfg")
+	text := fmt.Sprintf("aggregations a\n  peer agg \"${AGG_ADDRESS}\" local ssl crt %s ca-file %s verify required\n  peer n1 %s\n  from .raw to .sum\n", own, f.ca.File(), c.nowhere())
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(stktc, "run", "-f", file)
+	cmd.Env = append(os.Environ(), "AGG_ADDRESS="+c.aggregatorAddress())
+	cmd.Stdout, cmd.Stderr = c.log, c.log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("SIGTERM: %v", err)
+		}
+	})
+	b := c.securedNode("", f.mutual(f.node), c.aggregatorAddress())
+	b.set(inPeers("t.raw"), "client", "data.gpc0 4")
+	c.sees("t.sum", "client", 4, b)
+
+	if err := os.Rename(own, own+".away"); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Process.Signal(syscall.SIGHUP)
+	c.logs("reload refused, everything is as it was")
+	c.logs("--> " + file + ":2:")
+	c.logs("error[", "crt `"+own+"` cannot be read: no such file or directory")
+	b.set(inPeers("t.raw"), "client", "data.gpc0 5")
+	c.sees("t.sum", "client", 5, b)
+	if got := certificateAt(t, c.aggregatorAddress(), f.node); got != "first" {
+		t.Errorf("the listener shows %q after a reload that was refused", got)
+	}
+
+	overwrite(t, own, f.ca.Pair(certtest.Leaf{Name: "second"}))
+	cmd.Process.Signal(syscall.SIGHUP)
+	c.logs("msg=reloaded")
+	if got := certificateAt(t, c.aggregatorAddress(), f.node); got != "second" {
+		t.Errorf("the listener shows %q after the reload", got)
+	}
+	b.set(inPeers("t.raw"), "client", "data.gpc0 6")
+	c.sees("t.sum", "client", 6, b)
+	if n := strings.Count(c.log.String(), "peer connected"); n != 1 {
+		t.Errorf("%d sessions, want the first to go on", n)
+	}
 }

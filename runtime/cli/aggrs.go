@@ -72,7 +72,11 @@ func (c *client) dumpAggregation(s *runtime.SectionStatus) {
 		if from == "" {
 			from = "any"
 		}
-		fmt.Fprintf(c.w, "  from %s to %s\n", from, r.To)
+		upOnly := ""
+		if r.UpOnly {
+			upOnly = " up-only"
+		}
+		fmt.Fprintf(c.w, "  from %s to %s%s\n", from, r.To, upOnly)
 	}
 	for _, suffix := range s.Forwards {
 		fmt.Fprintf(c.w, "  forward %s\n", suffix)
@@ -112,16 +116,31 @@ func (c *client) peerRow(p *runtime.PeerStatus) []string {
 	}
 	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	return []string{
-		p.Name, p.Direction.String(), state, human(c.srv.now().Sub(p.Since)), p.Lesson, number(p.UpdatesIn), number(p.UpdatesOut), number(p.Ignored), note(p),
+		p.Name, standing(p), state, human(c.srv.now().Sub(p.Since)), p.Lesson, number(p.UpdatesIn), number(p.UpdatesOut), number(p.Ignored), note(p),
 	}
 }
 
-// note is what is wrong with the peer.
+// standing is where the peer stands, in the configuration's words; one that the configuration does not list is called dynamic.
+func standing(p *runtime.PeerStatus) string {
+	text := p.Direction.String()
+	if p.Group > 0 {
+		text += " group " + strconv.Itoa(p.Group)
+	}
+	if p.Dynamic {
+		text = "dynamic " + text
+	}
+	return text
+}
+
+// note is what is wrong with the peer, and what is out of the ordinary.
 func note(p *runtime.PeerStatus) string {
 	if !p.Connected {
 		return firstLine(p.LastError)
 	}
 	var notes []string
+	if p.Group > 0 && !p.Counts {
+		notes = append(notes, "stands by")
+	}
 	var unaccepted, refused []string
 	for _, t := range p.Sends {
 		if t.Unaccepted {

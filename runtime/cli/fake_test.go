@@ -187,3 +187,20 @@ func starting(t testing.TB) *fake {
 		},
 	}}}
 }
+
+// roles is an aggregator with peers of every kind: one that nobody listed, over TLS, and groups of two of which one counts.
+func roles(testing.TB) *fake {
+	peer := func(name string, d runtime.Direction, group int, counts bool) runtime.PeerStatus {
+		return runtime.PeerStatus{
+			Name: name, Address: name + ":1", Direction: d, Group: group, Counts: counts, Connected: true, Since: started, Sessions: 1, Lesson: "finished", Status: peers.StatusSuccess,
+		}
+	}
+	stranger := peer("stranger", runtime.Node, 0, true)
+	stranger.Dynamic, stranger.TLS, stranger.Address, stranger.Inbound, stranger.Remote = true, "TLS 1.3", "", true, "10.0.0.9:4711"
+	return &fake{now: 1000, status: runtime.Status{Started: started, Sections: []runtime.SectionStatus{{
+		Name: "a", Local: runtime.Peer{Name: "me", Address: ":1", Direction: runtime.Local}, Rules: []runtime.Rule{{From: ".a", To: ".b", UpOnly: true}}, Released: true, Whole: true,
+		Peers: []runtime.PeerStatus{
+			stranger, peer("up1", runtime.Up, 1, true), peer("up2", runtime.Up, 1, false), peer("twin", runtime.Replica, 0, true),
+		},
+	}}}}
+}

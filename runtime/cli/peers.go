@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"stktc/runtime"
@@ -77,10 +79,10 @@ func (c *client) dumpPeer(s *runtime.SectionStatus, p *runtime.PeerStatus) {
 		state = "active"
 	}
 	fmt.Fprintf(c.w, "  %#x: id=%s(remote,%s) addr=%s last_status=%s last_hdshk=%s\n",
-		pointer(s.Name, p.Name), p.Name, state, p.Address, p.Status, c.lastHandshake(p))
+		pointer(s.Name, p.Name), p.Name, state, cmp.Or(p.Address, p.Remote, "-"), p.Status, c.lastHandshake(p))
 	fmt.Fprintf(c.w, "        tx_hbt=%d rx_hbt=%d new_conn=%d\n", p.HeartbeatsOut, p.HeartbeatsIn, p.Sessions)
-	fmt.Fprintf(c.w, "        direction=%s lesson=%s updates_in=%d updates_out=%d ignored=%d bytes_in=%d bytes_out=%d\n",
-		p.Direction, p.Lesson, p.UpdatesIn, p.UpdatesOut, p.Ignored, p.BytesIn, p.BytesOut)
+	fmt.Fprintf(c.w, "        direction=%s%s lesson=%s updates_in=%d updates_out=%d ignored=%d bytes_in=%d bytes_out=%d\n",
+		p.Direction, marks(p), p.Lesson, p.UpdatesIn, p.UpdatesOut, p.Ignored, p.BytesIn, p.BytesOut)
 	if p.Connected && p.Inbound {
 		fmt.Fprintf(c.w, "        src=%s addr=%s pid=%d\n", p.Remote, s.Local.Address, p.PID)
 	}
@@ -89,6 +91,21 @@ func (c *client) dumpPeer(s *runtime.SectionStatus, p *runtime.PeerStatus) {
 	}
 	fmt.Fprintf(c.w, "        shared tables:\n")
 	c.dumpShared(s, p)
+}
+
+// marks are what most peers do not have.
+func marks(p *runtime.PeerStatus) string {
+	text := ""
+	if p.Dynamic {
+		text += " dynamic=true"
+	}
+	if p.Group > 0 {
+		text += fmt.Sprintf(" group=%d counts=%t", p.Group, p.Counts)
+	}
+	if p.TLS != "" {
+		text += " tls=" + strings.ReplaceAll(p.TLS, " ", "")
+	}
+	return text
 }
 
 // dumpShared writes the tables that the peer is sent; "update" is HAProxy's name for the last id that the peer acknowledged.

@@ -22,14 +22,19 @@ type sectionJSON struct {
 }
 
 type ruleJSON struct {
-	From string `json:"from"` // empty: any
-	To   string `json:"to"`
+	From   string `json:"from"` // empty: any
+	To     string `json:"to"`
+	UpOnly bool   `json:"up_only"`
 }
 
 type peerJSON struct {
 	Name          string     `json:"name"`
 	Address       string     `json:"address"`
 	Direction     string     `json:"direction"`
+	Group         int        `json:"group"`   // 0: none
+	Counts        bool       `json:"counts"`  // of its group this one does
+	Dynamic       bool       `json:"dynamic"` // not in the configuration
+	TLS           string     `json:"tls"`     // "TLS 1.3"; empty: clear text
 	Connected     bool       `json:"connected"`
 	Inbound       bool       `json:"inbound"`
 	Remote        string     `json:"remote"`
@@ -66,7 +71,7 @@ func sectionsJSON(sections []runtime.SectionStatus) []sectionJSON {
 			Rules: []ruleJSON{}, Forwards: notNil(s.Forwards), Peers: []peerJSON{}, Tables: aggrTables(s), Mismatches: notNil(mismatches(s)),
 		}
 		for _, r := range s.Rules {
-			j.Rules = append(j.Rules, ruleJSON{r.From, r.To})
+			j.Rules = append(j.Rules, ruleJSON{r.From, r.To, r.UpOnly})
 		}
 		for k := range s.Peers {
 			j.Peers = append(j.Peers, newPeerJSON(&s.Peers[k]))
@@ -78,7 +83,7 @@ func sectionsJSON(sections []runtime.SectionStatus) []sectionJSON {
 
 func newPeerJSON(p *runtime.PeerStatus) peerJSON {
 	j := peerJSON{
-		Name: p.Name, Address: p.Address, Direction: p.Direction.String(), Connected: p.Connected, Inbound: p.Inbound, Remote: p.Remote, PID: p.PID,
+		Name: p.Name, Address: p.Address, Direction: p.Direction.String(), Group: p.Group, Counts: p.Counts, Dynamic: p.Dynamic, TLS: p.TLS, Connected: p.Connected, Inbound: p.Inbound, Remote: p.Remote, PID: p.PID,
 		Since: p.Since, Sessions: p.Sessions, Lesson: p.Lesson, Status: p.Status.String(), LastError: p.LastError,
 		UpdatesIn: p.UpdatesIn, UpdatesOut: p.UpdatesOut, Ignored: p.Ignored, BytesIn: p.BytesIn, BytesOut: p.BytesOut,
 		HeartbeatsIn: p.HeartbeatsIn, HeartbeatsOut: p.HeartbeatsOut, Sends: []sendJSON{},

@@ -15,7 +15,7 @@ var masked = regexp.MustCompile(`("?(?:Memory_bytes|Nbthread)"?(?:: |\},"process
 // TestTranscripts holds every reply to the files in testdata. A line of theirs that begins with "$ " is a client's input, ⏎ standing for a newline, with LEVEL@
 // before it where that is not admin; what follows is what the client gets on a connection of its own.
 func TestTranscripts(t *testing.T) {
-	fakes := map[string]func(testing.TB) *fake{"seed": seedLike, "kinds": allKinds, "starting": starting}
+	fakes := map[string]func(testing.TB) *fake{"seed": seedLike, "kinds": allKinds, "starting": starting, "roles": roles}
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no transcripts", err)

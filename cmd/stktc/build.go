@@ -82,7 +82,7 @@ func (c *command) build(ctx *cli.Context) error {
 	return b.write()
 }
 
-// compile reads, checks and compiles, and prints what there is to say.
+// compile reads, checks and compiles, and prints what there is to mend.
 func (b *build) compile() error {
 	cluster, findings, err := b.source.load()
 	if err != nil {
@@ -95,7 +95,9 @@ func (b *build) compile() error {
 		findings.Sort()
 	}
 	b.cluster = cluster
-	report := render.Findings{List: findings, Files: cluster.Files, Nodes: len(cluster.Nodes), Version: version()}
+	// Infos are lint's to tell: nothing about them keeps files from being built.
+	shown := slices.DeleteFunc(findings.Heard(), func(f diag.Finding) bool { return f.Severity == diag.Info })
+	report := render.Findings{List: shown, Files: cluster.Files, Nodes: len(cluster.Nodes), Version: version()}
 	color, err := b.color(b.ctx.String("color"))
 	if err != nil {
 		return err
@@ -121,12 +123,27 @@ func (b *build) selected() ([]string, error) {
 		if slices.Contains(names, n) {
 			continue
 		}
+		if host := b.hostOf(n); host != "" {
+			return nil, usagef("--node %q: its section is in the file of %s, which is the node to name", n, host)
+		}
 		if near := diag.Nearest(n, names); near != "" {
 			return nil, usagef("--node %q: there is no such node; did you mean %s?", n, near)
 		}
 		return nil, usagef("--node %q: there is no such node; the nodes are %s", n, strings.Join(names, ", "))
 	}
 	return b.ctx.StringSlice("node"), nil
+}
+
+// hostOf finds the node whose aggregator file holds the section of a guest; "" when there is none.
+func (b *build) hostOf(guest string) string {
+	for _, n := range b.cluster.Nodes {
+		for _, a := range n.Aggregations {
+			if a.Local != nil && a.Local.Name.Value == guest {
+				return n.Name.Value
+			}
+		}
+	}
+	return ""
 }
 
 func (b *build) isSelected(node string) bool {
@@ -229,8 +246,16 @@ func (b *build) path(below string) string {
 }
 
 func (b *build) sayLeft(plan *outdir.Plan) {
-	if nodes := plan.LeftNodes(); len(nodes) > 0 {
+	isThere := func(node string) bool {
+		return slices.ContainsFunc(b.result.Hosts, func(h compile.Host) bool { return h.Node == node })
+	}
+	if nodes := slices.DeleteFunc(plan.LeftNodes(), isThere); len(nodes) > 0 {
 		fmt.Fprintf(b.stderr, "left: %s: no longer in %s; the files in %s stay (--prune removes them)\n", strings.Join(nodes, ", "), b.result.Source, plan.Dir)
+	}
+	for _, f := range plan.Left {
+		if isThere(f.Node) {
+			fmt.Fprintf(b.stderr, "left: %s: no longer made for %s; it stays (--prune removes it)\n", b.path(f.Path), f.Node)
+		}
 	}
 }
 

@@ -147,7 +147,7 @@ func namesItself(l laid) bool {
 
 var (
 	messageStart = regexp.MustCompile(`^\[(ALERT|WARNING|NOTICE|DIAG)\]\s*\(\d+\) : (?:config : )?(.*)$`)
-	messagePlace = regexp.MustCompile(`(?i)\bparsing \[([^\]]+):(\d+)\]\s*:\s*`)
+	messagePlace = regexp.MustCompile(`(?i)(?:\bparsing )?\[([^\]]+):(\d+)\]\s*:\s*`)
 	quotedName   = regexp.MustCompile(`'([^']+)'`)
 )
 
@@ -174,6 +174,25 @@ func parseMessages(output string) []message {
 		found = append(found, one)
 	}
 	return found
+}
+
+// absentFile finds in a message a certificate or authority that lines of ours name and that is not on this machine: it is on the host's.
+func (v *verdict) absentFile(m message) bool {
+	for _, p := range v.node.Peers {
+		for _, t := range []topology.Text{p.TLS.Crt, p.TLS.CAFile} {
+			if t.IsZero() || !strings.Contains(m.text, t.Value) {
+				continue
+			}
+			file := t.Value
+			if !filepath.IsAbs(file) {
+				file = filepath.Join(v.source.dir(), file)
+			}
+			if _, err := os.Stat(file); err != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // place translates a message's place. Ours tells whether a line of ours is blamed: by its number, or, as HAProxy gives no
@@ -246,13 +265,17 @@ func (c *complaints) add(v *verdict) {
 	}
 	for _, m := range v.messages {
 		where, ours := v.place(m)
+		absent := v.absentFile(m)
 		// Such a section is dropped with a warning, and then nothing is shared.
 		dropped := ours && strings.Contains(m.text, "Removing incomplete section")
-		if ours && v.refused && m.level == "ALERT" || dropped {
+		if ours && v.refused && m.level == "ALERT" && !absent || dropped {
 			c.refused = true
 		}
 		whose := "not a line of ours: "
-		if ours {
+		switch {
+		case absent:
+			whose = "a file that is not on this machine: "
+		case ours:
 			whose = ""
 		}
 		if where != "" {

@@ -12,7 +12,10 @@ import (
 )
 
 // leaseTable is the table in which nodes see that sums are fresh: a key for each section that they get sums of.
-const leaseTable = "stktc.lease"
+const leaseTable = "stktc" + leaseSuffix
+
+// leaseSuffix is what aggregators forward.
+const leaseSuffix = ".lease"
 
 // leaseSize is how many sections a node may get sums of. A table takes the room of the keys that are there.
 const leaseSize = 1 << 10
@@ -47,8 +50,8 @@ func (b *topologyBuilder) leases() {
 	for _, t := range b.tableList {
 		done := b.about("", t.entry.Name.Value)
 		for _, s := range t.suffixes {
-			if s.Value != "" && strings.HasSuffix(leaseTable, s.Value) && b.leased() != nil {
-				b.related(grammar.CodeName, s.Span, b.leased().lease.Span, "the lease", "suffix `%s` of table `%s` is the end of `%s`, the table of leases", s.Value, t.entry.Name.Value, leaseTable)
+			if s.Value != "" && (strings.HasSuffix(leaseTable, s.Value) || strings.HasSuffix(s.Value, leaseSuffix)) && b.leased() != nil {
+				b.related(grammar.CodeName, s.Span, b.leased().lease.Span, "the lease", "suffix `%s` of table `%s` ends as `%s` does, the table of leases", s.Value, t.entry.Name.Value, leaseTable)
 			}
 		}
 		done()
@@ -117,7 +120,7 @@ func (b *topologyBuilder) addLeases(a *host, out *topology.Aggregations) {
 		}
 	}
 	if above := leasesAbove(a.sums); len(above) > 0 {
-		out.Forwards = append(out.Forwards, topology.Text{Value: leaseTable, Span: above[0].Span})
+		out.Forwards = append(out.Forwards, topology.Text{Value: leaseSuffix, Span: above[0].Span})
 	}
 }
 

@@ -13,19 +13,20 @@ import (
 
 // conversation is what a link does with one session. It is the session's owner.
 type conversation struct {
-	l         *link
-	sess      *session.Session
-	log       *slog.Logger
-	returning bool      // the peer's process is another one than before: it may have lost what it had
-	members   []*member // the peer's places when the session began; a reload that changes them ends the session
+	l       *link
+	sess    *session.Session
+	log     *slog.Logger
+	process process   // compared with that of the last session
+	members []*member // the peer's places when the session began; a reload that changes them ends the session
 
-	mu        sync.Mutex
-	begun     map[*table]bool // tables that count this session
-	asked     bool            // we have asked for a lesson in this session
-	waiting   bool            // and it has not ended
-	ask       *time.Timer
-	keepStale bool // what the peer was not given back in time must not be dropped for that
-	ended     bool
+	mu           sync.Mutex
+	begun        map[*table]bool // tables that count this session
+	asked        bool            // we have asked for a lesson in this session
+	waiting      bool            // and it has not ended
+	ask          *time.Timer
+	saidFinished bool // the last lesson that we gave was finished
+	keepStale    bool // what the peer was not given back in time must not be dropped for that
+	ended        bool
 }
 
 const (
@@ -40,11 +41,12 @@ func (c *conversation) begin() {
 		for _, t := range m.section.list() {
 			if t.takes(m.direction) {
 				c.enter(t)
-				held = held || c.returning && m.givesBack(t)
+				held = held || c.process != sameProcess && m.givesBack(t)
 			}
 			m.offer(t)
 		}
 		asks = asks || m.direction != Replica
+		m.section.joined(m)
 		if m.direction == Replica {
 			m.section.meet(c.sess)
 		}
@@ -136,10 +138,19 @@ func (c *conversation) Define(def *peers.TableDefinition) []*store.Source {
 }
 
 // ResyncRequested implements session.Owner.
-func (c *conversation) ResyncRequested() { c.sess.Teach(c.own(), c.learned, c.taught) }
+func (c *conversation) ResyncRequested() {
+	var own []session.Own
+	if c.l.asks(c.process) {
+		own = c.own()
+	}
+	c.sess.Teach(own, c.learned, c.taught)
+}
 
 // taught is called at the end of a lesson of ours. "Finished" was said for having learned; an aggregator that must know of sources that are missing is told at once.
-func (c *conversation) taught(givenBack bool) {
+func (c *conversation) taught(givenBack, finished bool) {
+	c.mu.Lock()
+	c.saidFinished = finished
+	c.mu.Unlock()
 	if !givenBack {
 		c.log.Warn("the lesson was too short to give everything back")
 		c.mu.Lock()
@@ -166,7 +177,7 @@ func (c *conversation) own() []session.Own {
 		for _, t := range m.section.list() {
 			name := t.sourceName()
 			known := slices.ContainsFunc(list, func(o session.Own) bool { return o.Name == name })
-			if !known && c.returning && m.givesBack(t) {
+			if !known && m.givesBack(t) {
 				list = append(list, session.Own{Table: t.Table, Peer: c.l.name, Name: name})
 			}
 		}
@@ -187,8 +198,11 @@ func (c *conversation) learned() bool {
 // Confirmed implements session.Owner: a returning node has back what it lost, so now it can teach what it counted meanwhile.
 func (c *conversation) Confirmed() {
 	c.mu.Lock()
-	asked := c.asked
+	asked, finished := c.asked, c.saidFinished
 	c.mu.Unlock()
+	if finished {
+		c.l.synced()
+	}
 	if !asked {
 		c.askIn(0)
 	}

@@ -51,7 +51,7 @@ type link struct {
 	holds    map[*table]*time.Timer
 	past     Traffic   // of sessions that have ended
 	lastPID  int       // of the peer's process, as it last said it; 0: never
-	began    time.Time // when the last session did
+	unsynced time.Time // when the peer, an HAProxy, was last known to be without a finished lesson; zero: it is not
 
 	refusedTables []RefusedTable // in this session
 }
@@ -146,12 +146,11 @@ func (l *link) adopt(conn net.Conn, unread []byte, via *listener, pid int) {
 	}
 	bound(conn)
 	before, beforeDone := l.sess, l.done
-	returning := l.isOtherProcess(pid)
+	process := l.process(pid)
 	if pid != 0 {
 		l.lastPID = pid
 	}
-	l.began = time.Now()
-	c := &conversation{l: l, log: l.log, begun: map[*table]bool{}, members: l.members, returning: returning}
+	c := &conversation{l: l, log: l.log, begun: map[*table]bool{}, members: l.members, process: process}
 	c.sess = session.New(session.Config{Conn: conn, Unread: unread, Owner: c, Clock: l.a.now, Logger: l.log})
 	l.sess, l.done, l.owner = c.sess, make(chan struct{}), c
 	inbound := via != nil
@@ -208,18 +207,44 @@ func (l *link) converse(c *conversation) {
 	c.review()
 }
 
-// A session that began so lately, and ended so lately, was with the same process as the next one if nothing says otherwise: HAProxy's connections cross at its start.
+// process is what is known of the process at the other end, compared with that of the last session.
+type process uint8
+
 const (
-	youngSession = 15 * time.Second
-	shortBreak   = 5 * time.Second
+	unknownProcess process = iota
+	sameProcess
+	otherProcess // it may have lost everything
 )
 
-// isOtherProcess tells whether the peer's process is another one than that of the last session, which may have lost everything. One that dialled said its number. The caller holds l.mu.
-func (l *link) isOtherProcess(pid int) bool {
-	if pid != 0 && l.lastPID != 0 {
-		return pid != l.lastPID
+// process compares the number that a peer says when it dials with the last one. The caller holds l.mu.
+func (l *link) process(pid int) process {
+	switch {
+	case pid == 0 || l.lastPID == 0:
+		return unknownProcess
+	case pid == l.lastPID:
+		return sameProcess
 	}
-	return time.Since(l.began) > youngSession || l.sess == nil && time.Since(l.since) > shortBreak
+	return otherProcess
+}
+
+// resyncWindow is how long after a lesson that was not finished an HAProxy may ask again: it takes itself for complete after 5 s without one.
+const resyncWindow = 10 * time.Second
+
+// asks notes that the peer asks for a lesson, and tells whether it has lost what it had. An HAProxy asks only as long as it was never taught a finished lesson: so one that
+// was, and asks, is another process; one that was not is the same that asked before.
+func (l *link) asks(p process) (lost bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lost = p == otherProcess || p == unknownProcess && time.Since(l.unsynced) > resyncWindow
+	l.unsynced = time.Now()
+	return lost
+}
+
+// synced notes that the peer confirmed a finished lesson.
+func (l *link) synced() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unsynced = time.Time{}
 }
 
 // retire ends the link: what is pending is sent, no session follows.

@@ -30,6 +30,42 @@ func (s *section) share() {
 	}
 }
 
+// reunion is how long after a source came back a replica may take to do so too: dialling is tried every 5 s at least.
+const reunion = 6 * time.Second
+
+// joined notes that a session with the peer begins. If replicas are out of reach just now, and we are not whole, the network may have been parted and they may have gone on without us: what
+// we have is older than what they wrote, until the sources have taught or the replicas are heard.
+func (s *section) joined(m *member) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !m.direction.isSource() || s.whole || s.closed || !s.hidesReplica() {
+		return
+	}
+	s.grace = time.Now().Add(reunion)
+	if s.graced != nil {
+		s.graced.Stop()
+	}
+	s.graced = time.AfterFunc(reunion, s.review)
+	s.share()
+}
+
+// hidesReplica tells whether a replica is out of reach without being known to be away. The caller holds s.mu.
+func (s *section) hidesReplica() bool {
+	for _, m := range s.members {
+		if m.direction == Replica && m.link.isHidden() {
+			return true
+		}
+	}
+	return false
+}
+
+// isHidden tells whether the peer is not connected, and nothing says that nobody is there.
+func (l *link) isHidden() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sess == nil && !l.refused
+}
+
 func (s *section) shouldWrite() bool {
 	others, first, older := false, true, false
 	someWrites := !s.wrote.IsZero()
@@ -45,7 +81,7 @@ func (s *section) shouldWrite() bool {
 	}
 	switch {
 	case !others:
-		return true
+		return s.whole || !time.Now().Before(s.grace) || !s.hidesReplica()
 	case !s.whole:
 		return false
 	case someWrites:

@@ -31,6 +31,8 @@ type section struct {
 	wrote   time.Time // since when we write to the nodes and are whole; zero: not so
 	timeout *time.Timer
 	leases  *time.Timer
+	grace   time.Time   // until when replicas that are out of reach may be about to come back
+	graced  *time.Timer // looks again then
 	closed  bool
 }
 
@@ -106,7 +108,7 @@ func (s *section) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	for _, t := range []*time.Timer{s.timeout, s.leases} {
+	for _, t := range []*time.Timer{s.timeout, s.leases, s.graced} {
 		if t != nil {
 			t.Stop()
 		}

@@ -202,8 +202,8 @@ type Own struct {
 }
 
 // Teach answers the peer's request: what it gets back, then all tables, then the end of the lesson, finished or partial as finished says at that moment.
-// done is called, by the writer, with whether everything was given back.
-func (s *Session) Teach(own []Own, finished func() bool, done func(givenBack bool)) {
+// done is called, by the writer, with whether everything was given back, and what was said.
+func (s *Session) Teach(own []Own, finished func() bool, done func(givenBack, finished bool)) {
 	s.mu.Lock()
 	s.lesson = &lesson{finished: finished, done: done, until: time.Now().Add(lessonLimit)}
 	for _, o := range own {

@@ -234,7 +234,7 @@ func TestTeach(t *testing.T) {
 		ready := false
 		k.Send(k.o.table, func() bool { return ready }, 0)
 		whole := false
-		k.o.asked = func() { k.Teach(nil, func() bool { return whole }, func(bool) {}) }
+		k.o.asked = func() { k.Teach(nil, func() bool { return whole }, func(_, _ bool) {}) }
 		k.expect("before", "heartbeat")
 		k.say("00 00")
 		k.expect("while silent", "resync partial, ack")
@@ -281,7 +281,7 @@ func TestGiveBack(t *testing.T) {
 		k.heardSince()
 		given := false
 		own := []Own{{Table: k.o.table, Peer: "lb1", Name: "/t"}}
-		k.Teach(own, func() bool { return true }, func(all bool) { given = all })
+		k.Teach(own, func() bool { return true }, func(all, _ bool) { given = all })
 		k.expect("lesson", "define /t, update 10.0.0.1=05, resync finished, ack")
 		if !given {
 			t.Error("the session does not know that it gave everything back")

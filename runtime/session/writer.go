@@ -38,7 +38,7 @@ func (out *output) unaccepted() bool {
 type lesson struct {
 	own      []*ownWalk
 	finished func() bool
-	done     func(givenBack bool)
+	done     func(givenBack, finished bool)
 	until    time.Time
 }
 
@@ -340,7 +340,7 @@ func (w *writer) endLesson() bool {
 		s.lesson = nil
 	}
 	s.mu.Unlock()
-	l.done(len(l.own) == 0)
+	l.done(len(l.own) == 0, finished)
 	return true
 }
 

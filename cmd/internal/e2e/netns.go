@@ -25,9 +25,9 @@ type Network struct {
 	hosts  map[string]netip.Addr
 }
 
-// NewNetwork makes a switch without hosts. Close ends it.
-func NewNetwork() (*Network, error) {
-	n := &Network{prefix: fmt.Sprintf("stk%d", os.Getpid()), hosts: map[string]netip.Addr{}}
+// NewNetwork makes a switch without hosts, under a name that no other of this process has. Close ends it.
+func NewNetwork(name string) (*Network, error) {
+	n := &Network{prefix: fmt.Sprintf("stk%d%s", os.Getpid(), name), hosts: map[string]netip.Addr{}}
 	return n, n.ip(
 		"netns add "+n.namespace("switch"),
 		"-n "+n.namespace("switch")+" link add br0 type bridge",

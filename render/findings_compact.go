@@ -9,8 +9,9 @@ import (
 // A finding about a whole file has no line and column, one about no file begins with "stktc:".
 func (f *Findings) Compact() []byte {
 	var out bytes.Buffer
-	for i := range f.List {
-		d := &f.List[i]
+	heard := f.List.Heard()
+	for i := range heard {
+		d := &heard[i]
 		place := "stktc"
 		switch at := d.Primary.Span; {
 		case at.Start.Line > 0:

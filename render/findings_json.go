@@ -15,6 +15,7 @@ type jsonReport struct {
 	Tool        jsonTool      `json:"tool"`
 	Summary     jsonSummary   `json:"summary"`
 	Diagnostics []jsonFinding `json:"diagnostics"`
+	Silenced    []jsonFinding `json:"silenced,omitempty"` // what comments and the baseline keep from being shown
 }
 
 type jsonTool struct {
@@ -31,21 +32,23 @@ type jsonSummary struct {
 }
 
 type jsonFinding struct {
-	ID          diag.Code    `json:"id"`
-	Slug        string       `json:"slug"`
-	Severity    string       `json:"severity"`
-	Message     string       `json:"message"`
-	Primary     *jsonPlace   `json:"primary"` // null for a finding about no file
-	Related     []jsonPlace  `json:"related"`
-	Nodes       []string     `json:"nodes"`
-	Edges       []string     `json:"edges"`
-	Tables      []string     `json:"tables"`
-	Notes       []string     `json:"notes,omitempty"`
-	Impact      string       `json:"impact,omitempty"`
-	RunTime     *jsonRunTime `json:"runtime,omitempty"`
-	Fixes       []jsonFix    `json:"fixes"`
-	Fingerprint string       `json:"fingerprint"`
-	URL         string       `json:"url,omitempty"`
+	ID          diag.Code     `json:"id"`
+	Slug        string        `json:"slug"`
+	Severity    string        `json:"severity"`
+	Message     string        `json:"message"`
+	Primary     *jsonPlace    `json:"primary"` // null for a finding about no file
+	Related     []jsonPlace   `json:"related"`
+	Nodes       []string      `json:"nodes"`
+	Edges       []string      `json:"edges"`
+	Tables      []string      `json:"tables"`
+	Notes       []string      `json:"notes,omitempty"`
+	Impact      string        `json:"impact,omitempty"`
+	RunTime     *jsonRunTime  `json:"runtime,omitempty"`
+	Compared    *jsonCompared `json:"compared,omitempty"`
+	Fixes       []jsonFix     `json:"fixes"`
+	Silence     *jsonSilence  `json:"silence,omitempty"`
+	Fingerprint string        `json:"fingerprint"`
+	URL         string        `json:"url,omitempty"`
 }
 
 // jsonPlace has lines and columns from 1, columns in bytes; 0 stands for the file as a whole. The end is the first place behind.
@@ -56,6 +59,28 @@ type jsonPlace struct {
 	EndLine   int    `json:"endLine"`
 	EndColumn int    `json:"endColumn"`
 	Label     string `json:"label"`
+}
+
+// jsonCompared sets two declarations side by side; id and severity are absent where they agree.
+type jsonCompared struct {
+	Left  string            `json:"left"`
+	Right string            `json:"right"`
+	Rows  []jsonComparedRow `json:"rows"`
+}
+
+type jsonComparedRow struct {
+	What     string    `json:"what"`
+	Left     string    `json:"left"`
+	Right    string    `json:"right"`
+	ID       diag.Code `json:"id,omitempty"`
+	Severity string    `json:"severity,omitempty"`
+	Effect   string    `json:"effect,omitempty"`
+}
+
+// jsonSilence says why a finding is not shown: a comment at a place, or, without one, the baseline.
+type jsonSilence struct {
+	Reason string     `json:"reason"`
+	At     *jsonPlace `json:"at,omitempty"`
 }
 
 type jsonRunTime struct {
@@ -95,7 +120,11 @@ func (f *Findings) JSON() []byte {
 		Diagnostics: []jsonFinding{},
 	}
 	for i := range f.List {
-		r.Diagnostics = append(r.Diagnostics, newJSONFinding(&f.List[i]))
+		if j := newJSONFinding(&f.List[i]); j.Silence != nil {
+			r.Silenced = append(r.Silenced, j)
+		} else {
+			r.Diagnostics = append(r.Diagnostics, j)
+		}
 	}
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
@@ -129,6 +158,23 @@ func newJSONFinding(d *diag.Finding) jsonFinding {
 	}
 	for i := range d.Fixes {
 		j.Fixes = append(j.Fixes, newJSONFix(&d.Fixes[i]))
+	}
+	if c := d.Compared; c != nil {
+		j.Compared = &jsonCompared{Left: c.Left, Right: c.Right}
+		for _, row := range c.Rows {
+			severity := ""
+			if row.Code != "" {
+				severity = row.Severity.String()
+			}
+			j.Compared.Rows = append(j.Compared.Rows, jsonComparedRow{row.What, row.Left, row.Right, row.Code, severity, row.Effect})
+		}
+	}
+	if s := d.Silenced; s != nil {
+		j.Silence = &jsonSilence{Reason: s.Reason}
+		if !s.At.IsZero() {
+			at := newJSONPlace(diag.Note{Span: s.At})
+			j.Silence.At = &at
+		}
 	}
 	return j
 }

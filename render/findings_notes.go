@@ -21,6 +21,9 @@ func (t *textPrinter) notes(f *diag.Finding, rest []diag.Span) {
 	for _, n := range f.Notes {
 		t.note(splitNote(n))
 	}
+	if f.Compared != nil {
+		t.compared(f.Compared)
+	}
 	if f.Impact != "" {
 		t.note("impact", f.Impact)
 	}
@@ -36,6 +39,26 @@ func (t *textPrinter) notes(f *diag.Finding, rest []diag.Span) {
 	}
 	if f.Code != "" {
 		t.note("help", "stktc explain "+string(f.Code))
+	}
+}
+
+// compared prints two declarations side by side.
+func (t *textPrinter) compared(c *diag.Comparison) {
+	left, right := utf8.RuneCountInString(c.Left), utf8.RuneCountInString(c.Right)
+	for _, r := range c.Rows {
+		left, right = max(left, utf8.RuneCountInString(r.Left)), max(right, utf8.RuneCountInString(r.Right))
+	}
+	cell := func(s string, width int) string {
+		return printable(s) + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s))) + "  "
+	}
+	indent := strings.Repeat(" ", t.gutter+2)
+	t.line(indent + t.paint(blue, "=") + strings.Repeat(" ", 11) + t.paint(bold, cell(c.Left, left)+cell(c.Right, right)))
+	for _, r := range c.Rows {
+		verdict := "ok"
+		if r.Code != "" {
+			verdict = t.paint(severityColor(r.Severity), fmt.Sprintf("%-7s", r.Severity)) + "  " + string(r.Code) + "  " + printable(r.Effect)
+		}
+		t.line(indent + "  " + t.paint(bold, fmt.Sprintf("%-9s ", r.What)) + cell(r.Left, left) + cell(r.Right, right) + verdict)
 	}
 }
 

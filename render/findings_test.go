@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -82,17 +83,51 @@ func awkward(t *testing.T) *Findings {
 	}}
 }
 
+// compared sets two tables side by side, among findings that are silenced and infos.
+func compared(t *testing.T) *Findings {
+	files := diag.Files{"lb1/haproxy.cfg": []byte("backend st.uncombined\n  stick-table type ip size 1m\nbackend st.aggr\n  stick-table type string len 32 size 100k\n")}
+	key := at(t, files, "lb1/haproxy.cfg", "string len 32", 1)
+	quiet := diag.Finding{Code: "STK323", Severity: diag.Warning, Summary: "not shown", Primary: diag.Note{Span: key}}
+	ignored, known := quiet, quiet
+	ignored.Silenced = &diag.Silence{Reason: "a canary", At: key}
+	known.Silenced = &diag.Silence{Reason: "baseline"}
+	return &Findings{Files: files, Nodes: 1, List: diag.List{ignored, known,
+		{Code: "STK610", Severity: diag.Info, Summary: "an info", Primary: diag.Note{Span: key, Label: "not shown"}, Impact: "not shown"},
+		{Code: "STK320", Severity: diag.Error, Summary: "two tables differ", Primary: diag.Note{Span: key, Label: "here"}, Impact: "much",
+			Compared: &diag.Comparison{Left: "st.uncombined", Right: "st.aggr", Rows: []diag.ComparisonRow{
+				{What: "type", Left: "ip", Right: "string len 32", Code: "STK320", Severity: diag.Error, Effect: "HAProxy ignores the whole table"},
+				{What: "store", Left: "gpc0", Right: "–", Code: "STK321", Severity: diag.Warning, Effect: "is dropped"},
+				{Left: "http_req_rate(10s)", Right: "http_req_rate(10s)"},
+				{What: "size", Left: "1m", Right: "100k", Code: "STK323", Severity: diag.Warning, Effect: "the oldest keys are evicted"}}},
+		}}}
+}
+
+// TestTextCap: a wall of text is read by nobody; what is not shown is counted.
+func TestTextCap(t *testing.T) {
+	f := &Findings{Files: diag.Files{"f": []byte("x\n")}}
+	for i := range maxFindings + 7 {
+		f.List.Add(diag.Finding{Code: "STK020", Severity: diag.Warning, Summary: fmt.Sprint("number ", i)})
+	}
+	f.List.Add(diag.Finding{Code: "STK021", Severity: diag.Error, Summary: "the gravest"})
+	out := string(f.Text(TextOptions{}))
+	if !strings.HasPrefix(out, "error[STK021]: the gravest") || strings.Count(out, "warning[") != maxFindings-1 || !strings.Contains(out, "\n8 findings more, not shown; --format compact lists all\n1 error, 57 warnings") {
+		t.Errorf("got\n%s", out)
+	}
+}
+
 func TestFindingsGoldens(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		make func(*testing.T) *Findings
-	}{{"port", portMismatch}, {"awkward", awkward}} {
+	}{{"port", portMismatch}, {"awkward", awkward}, {"compared", compared}} {
 		t.Run(c.name, func(t *testing.T) {
 			f := c.make(t)
 			got := &txtar.Archive{Files: []txtar.File{
 				{Name: "text", Data: f.Text(TextOptions{Width: 100})},
 				{Name: "compact", Data: f.Compact()},
 				{Name: "json", Data: f.JSON()},
+				{Name: "sarif", Data: f.SARIF()},
+				{Name: "github", Data: f.GitHub()},
 			}}
 			golden(t, filepath.Join("testdata", "findings_"+c.name+".txtar"), txtar.Format(got))
 		})

@@ -19,6 +19,9 @@ type TextOptions struct {
 // maxPlaces is the greatest number of places of one finding that are shown with an excerpt; the rest are named.
 const maxPlaces = 5
 
+// maxFindings is how many findings are shown; the rest is counted. Whoever reads 50 has enough to do, and programs have other formats.
+const maxFindings = 50
+
 // SGR parameters. Blue is bright: plain blue is hard to read on black.
 const (
 	bold   = "1"
@@ -28,22 +31,33 @@ const (
 	blue   = "1;94"
 )
 
-// Text prints every finding with excerpts of all files that it concerns, the gravest first, and a last line with the counts.
-// No findings give no text.
+// Text prints findings with excerpts of all files that they concern, the gravest first, at most 50 of them, and a last line with the counts.
+// Of an info there is only its sentence and place. No findings give no text.
 func (f *Findings) Text(o TextOptions) []byte {
-	if len(f.List) == 0 {
+	sorted := f.List.Heard()
+	if len(sorted) == 0 {
 		return nil
 	}
 	t := &textPrinter{files: f.Files, lines: map[string][]string{}, color: o.Color, width: cmp.Or(o.Width, 120)}
 	t.width = max(t.width, 40)
-	sorted := slices.Clone(f.List)
 	slices.SortStableFunc(sorted, func(a, b diag.Finding) int { return cmp.Compare(b.Severity, a.Severity) })
-	for i := range sorted {
+	for i := range sorted[:min(len(sorted), maxFindings)] {
 		t.finding(&sorted[i])
 		t.out.WriteByte('\n')
 	}
-	t.line(t.paint(bold, f.Counts()))
+	if more := len(sorted) - maxFindings; more > 0 {
+		t.line(fmt.Sprintf("%s more, not shown; --format compact lists all", counted(more, "finding")))
+	}
+	t.line(t.paint(bold, f.Counts()) + f.hint())
 	return t.out.Bytes()
+}
+
+// hint tells of findings that can be mended without asking.
+func (f *Findings) hint() string {
+	if n := f.fixable(); n > 0 {
+		return fmt.Sprintf("; %d fixable: stktc lint --fix", n)
+	}
+	return ""
 }
 
 type textPrinter struct {
@@ -69,10 +83,25 @@ func (t *textPrinter) finding(f *diag.Finding) {
 	t.line(t.paint(severityColor(f.Severity), head) + t.paint(bold, ": "+printable(f.Summary)))
 	shown, rest := places(f)
 	t.gutter = gutter(shown)
+	if f.Severity == diag.Info {
+		t.short(f)
+		return
+	}
 	for i, group := range byFile(shown) {
 		t.excerpt(group, i == 0)
 	}
 	t.notes(f, rest)
+}
+
+// short says of an info where it is, and no more: nothing is wrong.
+func (t *textPrinter) short(f *diag.Finding) {
+	switch at := f.Primary.Span; {
+	case at.IsZero():
+	case at.Start.Line == 0:
+		t.line(strings.Repeat(" ", t.gutter+1) + t.paint(blue, "--> ") + printable(at.File))
+	default:
+		t.line(strings.Repeat(" ", t.gutter+1) + t.paint(blue, "--> ") + printable(at.String()))
+	}
 }
 
 // places splits a finding's places into those to show, the primary first, and those to name only.

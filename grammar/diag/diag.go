@@ -96,6 +96,16 @@ type Fix struct {
 	Edits []Edit
 }
 
+// SafeFix gives the finding's fix that may be applied without asking, nil when there is none or it has no edits.
+func (f *Finding) SafeFix() *Fix {
+	for i := range f.Fixes {
+		if f.Fixes[i].Safe && len(f.Fixes[i].Edits) > 0 {
+			return &f.Fixes[i]
+		}
+	}
+	return nil
+}
+
 // RunTime is what an operator would see of the mistake on a running cluster.
 type RunTime struct {
 	Command string // the command that shows it, "show peers"

@@ -85,7 +85,8 @@ func apply(s *topology.Aggregations, r *topology.Rule, name string) (string, boo
 		return base + r.To.Value, ok
 	}
 	made := slices.ContainsFunc(s.Rules, func(r *topology.Rule) bool { return strings.HasSuffix(name, r.To.Value) })
-	return name + r.To.Value, !made && !forwards(s, name)
+	leased := slices.ContainsFunc(s.Settings.Leases, func(l topology.Lease) bool { return l.Table.Value == name })
+	return name + r.To.Value, !made && !leased && !forwards(s, name)
 }
 
 // forwards tells whether a section hands a table from above down to its members.

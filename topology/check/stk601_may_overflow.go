@@ -30,7 +30,6 @@ type capacity struct {
 	at      sighting
 	sources int64
 	counted map[*topology.Table]bool
-	made    *topology.Vertex
 }
 
 func runMayOverflow(p *Pass) {
@@ -39,7 +38,7 @@ func runMayOverflow(p *Pass) {
 	for _, h := range p.flows() {
 		c := all[h.name]
 		if c == nil {
-			c = &capacity{counted: map[*topology.Table]bool{}, made: h.at}
+			c = &capacity{counted: map[*topology.Table]bool{}}
 			all[h.name] = c
 			order = append(order, h.name)
 		}
@@ -52,19 +51,23 @@ func runMayOverflow(p *Pass) {
 			c.room, c.at = u.Shape.Size, sighting{h.origin.Name, firstOf(u.Shape.SizeSpan, u.Name.Span)}
 		}
 	}
+	var f diag.Finding
 	for _, name := range order {
 		c := all[name]
 		if c.room == 0 || c.room >= c.sources || p.silences(c.at.at) || p.smallerThanSource(name, c) {
 			continue
 		}
-		p.report(diag.Finding{
-			Summary: fmt.Sprintf("%s's `%s` has room for %s keys, the %d tables that it is made of for %s together", c.at.node, written(name), formatSize(c.room), len(c.counted), formatSize(c.sources)),
-			Primary: note(c.at.at, "room for %s keys", formatSize(c.room)),
-			Impact:  "if the nodes see different keys, the oldest are removed before they expire",
-			Nodes:   []string{c.at.node, c.made.Name},
-			Tables:  []string{written(name)},
-		})
+		f.Tables = append(f.Tables, written(name))
+		f.Nodes = append(f.Nodes, c.at.node)
+		f.Related = append(f.Related, note(c.at.at, "`%s` has room for %s keys, its %d sources for %s together", written(name), formatSize(c.room), len(c.counted), formatSize(c.sources)))
 	}
+	if f.Tables == nil {
+		return
+	}
+	f.Summary = fmt.Sprintf("%s %s room for fewer keys on %s than what %s made of on all nodes together", codes(f.Tables), verb(len(f.Tables), "has", "have"), and(unique(f.Nodes)), verb(len(f.Tables), "it is", "they are"))
+	f.Primary, f.Related = f.Related[0], f.Related[1:]
+	f.Impact = "if the nodes see different keys, the oldest are removed before they expire"
+	p.report(f)
 }
 
 // smallerThanSource: then STK323 says it.

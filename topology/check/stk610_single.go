@@ -41,9 +41,10 @@ func runSinglePoint(p *Pass) {
 	if len(alone) == 0 {
 		return
 	}
+	slices.SortFunc(alone, func(a, b *topology.Vertex) int { return topology.CompareNatural(a.Name, b.Name) })
 	who := names(alone)
 	f := diag.Finding{
-		Summary: fmt.Sprintf("%s %s by no other aggregator: while it is down, its sums stand still", and(who), verb(len(who), "is replaced", "are each replaced")),
+		Summary: fmt.Sprintf("no other aggregator stands in for %s: while %s down, its sums stand still", and(who), verb(len(who), "it is", "one of them is")),
 		Primary: note(alone[0].Section.Local.Name.Span, "%s", alone[0].Name),
 		Impact:  "limits that look at the sums no longer hold, or never end, until the sums expire",
 		Nodes:   who,

@@ -51,6 +51,7 @@ type link struct {
 	holds    map[*table]*time.Timer
 	past     Traffic   // of sessions that have ended
 	lastPID  int       // of the peer's process, as it last said it; 0: never
+	priorPID int       // of the process before that
 	unsynced time.Time // when the peer, an HAProxy, was last known to be without a finished lesson; zero: it is not
 
 	refusedTables []RefusedTable // in this session
@@ -147,9 +148,7 @@ func (l *link) adopt(conn net.Conn, unread []byte, via *listener, pid int) {
 	bound(conn)
 	before, beforeDone := l.sess, l.done
 	process := l.process(pid)
-	if pid != 0 {
-		l.lastPID = pid
-	}
+	l.notePID(pid)
 	c := &conversation{l: l, log: l.log, begun: map[*table]bool{}, members: l.members, process: process}
 	c.sess = session.New(session.Config{Conn: conn, Unread: unread, Owner: c, Clock: l.a.now, Logger: l.log})
 	l.sess, l.done, l.owner = c.sess, make(chan struct{}), c
@@ -225,6 +224,17 @@ func (l *link) process(pid int) process {
 		return sameProcess
 	}
 	return otherProcess
+}
+
+// notePID keeps the number of the peer's process. One that comes back after another had taken its place did not end: two processes use one name. The caller holds l.mu.
+func (l *link) notePID(pid int) {
+	if pid == 0 || pid == l.lastPID {
+		return
+	}
+	if pid == l.priorPID {
+		l.log.Warn("two processes use the peer's name: each takes the session from the other, and what it counts replaces what the other does", "pids", []int{l.lastPID, pid})
+	}
+	l.priorPID, l.lastPID = l.lastPID, pid
 }
 
 // resyncWindow is how long after a lesson that was not finished an HAProxy may ask again: it takes itself for complete after 5 s without one.

@@ -24,10 +24,12 @@ func (s *section) share() {
 	if writing == was {
 		return
 	}
-	s.log.Warn("writing to the nodes", "writing", writing)
-	if writing {
-		s.wake()
+	if !writing {
+		s.log.Info("standing by: a replica writes to the nodes")
+		return
 	}
+	s.log.Info("writing to the nodes from now on")
+	s.wake()
 }
 
 // reunion is how long after a source came back a replica may take to do so too: dialling is tried every 5 s at least.

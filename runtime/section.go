@@ -253,7 +253,11 @@ func (s *section) look() {
 	if whole == was {
 		return
 	}
-	s.log.Info("whole", "whole", whole, "missing", s.missing())
+	if whole {
+		s.log.Info("every source is connected and has taught")
+	} else {
+		s.log.Warn("not every source is connected and has taught", "missing", s.missing())
+	}
 	for _, m := range s.members {
 		if m.direction != Node {
 			m.link.withSession(func(sess *session.Session) { sess.Announce(whole) })

@@ -50,6 +50,9 @@ func (c *command) main(args []string) (status int) {
 			status = exitFailed
 		}
 	}()
+	if len(args) > 0 && (args[0] == "--version" || args[0] == "-v") {
+		args[0] = "version"
+	}
 	app := c.app()
 	err := app.Run(append([]string{app.Name}, flagsFirst(app, args)...))
 	var code exit

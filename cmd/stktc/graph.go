@@ -139,6 +139,9 @@ func (c *command) drawableHosts(in *arguments) (*topology.Cluster, diag.List, er
 func chooseGraphFormat(name, file string) (*graphFormat, error) {
 	if name == "" {
 		name = "svg"
+		if ext := filepath.Ext(file); ext != "" && !slices.ContainsFunc(graphFormats, func(f graphFormat) bool { return slices.Contains(f.extensions, strings.ToLower(ext)) }) {
+			return nil, usagef("no format ends in %q: name one with --format svg, dot, mermaid or json", ext)
+		}
 		for _, f := range graphFormats {
 			if slices.Contains(f.extensions, strings.ToLower(filepath.Ext(file))) {
 				name = f.name

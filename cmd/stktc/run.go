@@ -28,7 +28,7 @@ func (c *command) runCommand() *cli.Command {
 		Description: "Speaks HAProxy's peers protocol with the peers of the file and sums their stick tables. Ends on SIGTERM or SIGINT,\n" +
 			"after it has sent what is pending. SIGHUP reads the file again: what is wrong with it leaves everything as it was. Exits with 78 when the file is not valid, 3 when an address cannot be used.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "f", Usage: "the aggregator's configuration `FILE`", Required: true},
+			&cli.StringFlag{Name: "f", Usage: "the aggregator's configuration `FILE`"},
 			&cli.BoolFlag{Name: "c", Usage: "only check the file: exits with 0 or 1"},
 			&cli.StringFlag{Name: "http", Usage: "serve metrics, health and a status page at `ADDRESS`, such as 127.0.0.1:9100"},
 			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`text` or json"},
@@ -40,7 +40,10 @@ func (c *command) runCommand() *cli.Command {
 
 func (c *command) run(ctx *cli.Context) error {
 	if ctx.Args().Present() {
-		return usagef("run takes no arguments but flags, not %q", ctx.Args().First())
+		return usagef("run takes no arguments but flags, not %q; the file goes behind -f", ctx.Args().First())
+	}
+	if ctx.String("f") == "" {
+		return usagef("run needs -f FILE, the aggregator's configuration")
 	}
 	log, err := c.logger(ctx.String("log-format"), ctx.String("log-level"))
 	if err != nil {

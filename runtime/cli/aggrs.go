@@ -101,6 +101,8 @@ func (c *client) dumpAggregation(s *runtime.SectionStatus) {
 // condition sums a section up.
 func condition(s *runtime.SectionStatus) string {
 	switch {
+	case s.Whole && !s.Writing:
+		return "whole, standing by: a replica writes to the nodes"
 	case s.Whole:
 		return "whole, every source is connected and has taught"
 	case !s.Released:

@@ -59,7 +59,8 @@ func showErrors(c *client, _ []string) {
 // reload reads the configuration again and answers when that is done, as showReload does.
 func reload(c *client, _ []string) {
 	switch {
-	case c.denied(Admin):
+	case c.level < Admin:
+		c.fail("Permission denied: the stats socket needs `level admin` for reload; kill -HUP does the same")
 		return
 	case c.srv.opt.Reload == nil:
 		c.fail("Not available")

@@ -16,6 +16,7 @@ import (
 type view struct {
 	runtime.TableStatus
 	section  string
+	replicas []string // that hold the same, each for itself
 	def      sticktable.Definition
 	version  uint64
 	elements []element
@@ -29,7 +30,9 @@ func (c *client) views(name string) []*view {
 			if name != "" && name != t.Table.Name() {
 				continue
 			}
-			if v := newView(s.Name, t); v.def.Key.IsValid() {
+			v := newView(s.Name, t)
+			v.replicas = replicas(&s)
+			if v.def.Key.IsValid() {
 				list = append(list, v)
 			}
 		}
@@ -256,10 +259,23 @@ func (v *view) clear(r *request, now uint32) int {
 	return n
 }
 
+func replicas(s *runtime.SectionStatus) (names []string) {
+	for _, p := range s.Peers {
+		if p.Direction == runtime.Replica {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
 // afterClear says why the entry may come back: whoever counts it still has it.
 func (v *view) afterClear() string {
 	if v.Forwarded {
 		return "the aggregator above still has it, clear it there too"
 	}
-	return fmt.Sprintf("peers are sent zeros; what is left in their own tables %s comes back with their next updates, clear it there too", v.Source)
+	note := fmt.Sprintf("peers are sent zeros; what is left in their own tables %s comes back with their next updates, clear it there too", v.Source)
+	if v.replicas != nil {
+		note += "; and so in the replica " + list(v.replicas) + ", which would write it again"
+	}
+	return note
 }

@@ -147,6 +147,12 @@ func TestFindings(t *testing.T) {
 		{"track without section", inPeers, []string{"frontend f\n  bind :80\n  http-request track-sc0 src table t.u\n"}, []string{"STK035 base0.cfg:3:36"}},
 		{"track own", inPeers, []string{"frontend t.u\n  bind :80\n  http-request track-sc0 src if TRUE\n"}, []string{"STK035 base0.cfg:3:26"}},
 		{"section without need", none, []string{track}, []string{"STK035 base0.cfg:3:36"}},
+		{"fetch of a table in two sections", func(n *topology.Node) {
+			inPeers(n)
+			other, again := *n.Peers[0], *n.Tables[1]
+			other.Name.Value, other.Listen.Port, again.Peers.Value = "second", 44445, "second"
+			n.Peers, n.Tables = append(n.Peers, &other), append(n.Tables, &again)
+		}, []string{track + "  http-request deny if { src,table_http_req_rate(t.a) gt 1 } { src,in_table(second/t.a) }\n"}, []string{"STK035 base0.cfg:4:50"}},
 		{"fetch without section", inPeers, []string{track + "  http-request deny if { src,table_http_req_rate(t.a) gt 1 }\n"}, []string{"STK035 base0.cfg:4:50"}},
 		{"fetch in format", inPeers, []string{track + "  http-request set-header A %[src,ipmask(24),table_http_req_rate(t.a)]\n"}, []string{"STK035 base0.cfg:4:66"}},
 		{"counter fetch without section", inPeers, []string{track + "  http-request deny if { sc_http_req_rate(0,t.a) gt 1 } || { sc0_get_gpc0(t.a) gt 1 }\n"},

@@ -55,10 +55,10 @@ func otherName(t *topology.Table) string {
 func (u *unit) tableNames(b *balancer, t *topology.Table) {
 	for _, r := range b.references() {
 		switch {
-		case r.known && r.table == otherName(t):
-			f := tableNameFinding(b, t, r, fmt.Sprintf("a rule of base `%s` calls the table `%s`, but it is `%s`", r.at.File, r.table, ruleName(t)))
-			f.Fixes = []diag.Fix{{Title: fmt.Sprintf("write `%s`", ruleName(t)), Safe: true, Edits: []diag.Edit{{Span: r.at, NewText: ruleName(t)}}}}
-			u.findings.Add(f)
+		case r.known && r.table == otherName(t) && !b.isTable(r.table):
+			if meant := b.called(r.table); meant[0] == t {
+				u.findings.Add(otherNameFinding(b, meant, r))
+			}
 		case t.InPeers && r.table == "" && r.counter < 0 && r.proxy == t.Name.Value, t.InPeers && r.isOwnTrack(t.Name.Value):
 			f := tableNameFinding(b, t, r, fmt.Sprintf("a rule of base `%s` uses the table of proxy `%s`, which has none: the table is `%s`", r.at.File, r.proxy, ruleName(t)))
 			if r.insert != "" {
@@ -69,6 +69,29 @@ func (u *unit) tableNames(b *balancer, t *topology.Table) {
 			u.findings.Add(f)
 		}
 	}
+}
+
+// called are the tables that rules would find under a name if they were declared the other way.
+func (b *balancer) called(name string) []*topology.Table {
+	return slices.DeleteFunc(slices.Clone(b.node.Tables), func(t *topology.Table) bool { return otherName(t) != name })
+}
+
+// otherNameFinding is about a name that is a table's in the other way of declaring it; two peers sections may each have one.
+func otherNameFinding(b *balancer, meant []*topology.Table, r reference) diag.Finding {
+	var names []string
+	var fixes []diag.Fix
+	for _, t := range meant {
+		names = append(names, ruleName(t))
+		fixes = append(fixes, diag.Fix{Title: fmt.Sprintf("write `%s`", ruleName(t)), Safe: len(meant) == 1, Edits: []diag.Edit{{Span: r.at, NewText: ruleName(t)}}})
+	}
+	f := tableNameFinding(b, meant[0], r, fmt.Sprintf("a rule of base `%s` calls the table `%s`, but it is `%s`", r.at.File, r.table, strings.Join(names, "` or `")))
+	f.Fixes = fixes
+	return f
+}
+
+// isTable tells whether rules find a table of that name: one may be declared in a proxy and in a peers section.
+func (b *balancer) isTable(name string) bool {
+	return slices.ContainsFunc(b.node.Tables, func(t *topology.Table) bool { return ruleName(t) == name })
 }
 
 // isOwnTrack tells whether r is a track-sc without a table in the proxy of that name.

@@ -28,8 +28,6 @@ func Topology(fsys fs.FS, name string) (*topology.Cluster, diag.List, error) {
 		findings: findings,
 		cluster:  &topology.Cluster{Source: topology.FromTopology, File: name, Files: diag.Files{name: text}},
 		byName:   map[string]*host{},
-
-		declaredIn: map[string]bool{},
 	}
 	b.version()
 	b.levels()
@@ -102,7 +100,8 @@ type topologyBuilder struct {
 	aggregators []*host
 	balancers   []*host
 	tableList   []*table
-	declaredIn  map[string]bool // see inPeers
+
+	leaseInPeers bool // see leasesInPeers
 }
 
 func (b *topologyBuilder) errorf(code diag.Code, at diag.Span, format string, args ...any) {

@@ -36,6 +36,7 @@ func (b *topologyBuilder) lease(e *grammar.AggregatorEntry) topology.Timing {
 
 // leases makes sure that leases can be written: the key is the section's name, which must fit, and no rule must sum the table.
 func (b *topologyBuilder) leases() {
+	b.leaseInPeers = b.leasesInPeers()
 	for _, a := range b.aggregators {
 		if a.lease.Span.IsZero() {
 			continue
@@ -72,31 +73,31 @@ func (b *topologyBuilder) leased() *host {
 	return b.aggregators[i]
 }
 
-// leaseNames are the wire names of the lease tables on an aggregator's nodes: in peers sections whose tables are all declared there, the lease table is too.
-func (b *topologyBuilder) leaseNames(a *host) []string {
-	var names []string
-	for _, section := range a.families() {
-		name := leaseTable
-		if b.inPeers(section) {
-			name = "/" + leaseTable
-		}
-		if !slices.Contains(names, name) {
-			names = append(names, name)
+// leasesInPeers tells whether lease tables are declared in peers sections: where the tables of a section all are, and where a node gets leases over
+// several sections, as HAProxy takes no two tables of one name otherwise. All are declared alike, which rules can rely on.
+func (b *topologyBuilder) leasesInPeers() bool {
+	for _, a := range b.aggregators {
+		if !a.lease.Span.IsZero() && slices.ContainsFunc(a.families(), b.allInPeers) {
+			return true
 		}
 	}
-	return names
+	return slices.ContainsFunc(b.balancers, func(h *host) bool { return len(h.leasedSections()) > 1 })
 }
 
-// inPeers tells whether all tables of a peers section are declared in it.
-func (b *topologyBuilder) inPeers(section string) bool {
-	in, known := b.declaredIn[section]
-	if !known {
-		in = b.allInPeers(section)
-		b.declaredIn[section] = in
+// leasedSections are the peers sections over which a balancer gets sums with a lease.
+func (h *host) leasedSections() []*listener {
+	var leased []*listener
+	for i := range h.listens {
+		l := &h.listens[i]
+		over := slices.DeleteFunc(slices.Clone(h.sums), func(up member) bool { return h.section(up.aggregator.Peers) != l })
+		if len(leasesAbove(over)) > 0 {
+			leased = append(leased, l)
+		}
 	}
-	return in
+	return leased
 }
 
+// allInPeers tells whether all tables of a peers section are declared in it.
 func (b *topologyBuilder) allInPeers(section string) bool {
 	found := false
 	for _, t := range b.tableList {
@@ -115,9 +116,11 @@ func (b *topologyBuilder) allInPeers(section string) bool {
 // addLeases says that a section keeps its key, and hands down those of the sections above.
 func (b *topologyBuilder) addLeases(a *host, out *topology.Aggregations) {
 	if !a.lease.Span.IsZero() {
-		for _, name := range b.leaseNames(a) {
-			out.Settings.Leases = append(out.Settings.Leases, topology.Lease{Table: topology.Text{Value: name, Span: a.lease.Span}, Period: a.lease, Span: a.lease.Span})
+		name := topology.Text{Value: leaseTable, Span: a.lease.Span}
+		if b.leaseInPeers {
+			name.Value = "/" + leaseTable
 		}
+		out.Settings.Leases = append(out.Settings.Leases, topology.Lease{Table: name, Period: a.lease, Span: a.lease.Span})
 	}
 	if above := leasesAbove(a.sums); len(above) > 0 {
 		out.Forwards = append(out.Forwards, topology.Text{Value: leaseSuffix, Span: above[0].Span})
@@ -147,22 +150,9 @@ func leasesAbove(list []member) []topology.Timing {
 
 // declareLeases adds a balancer's lease tables, one in each peers section over which it gets sums with a lease.
 func (b *topologyBuilder) declareLeases(h *host) {
-	defer b.about(h.node.Name.Value, leaseTable)()
-	var proxy diag.Span // of the one that a proxy bears
-	for i := range h.listens {
-		l := &h.listens[i]
-		if len(leasesAbove(slices.DeleteFunc(slices.Clone(h.sums), func(up member) bool { return h.section(up.aggregator.Peers) != l }))) == 0 {
-			continue
-		}
+	for _, l := range h.leasedSections() {
 		t := leaseDeclaration(b.longestLease())
-		t.Peers, t.InPeers = text(l.section), b.inPeers(l.section.Value)
-		if !t.InPeers && !proxy.IsZero() {
-			b.related(grammar.CodeName, t.Span, proxy, "the other peers section", "`%s` gets leases over two peers sections, and two backends would be called `%s`; `declare: peers` keeps the tables of a section apart", h.node.Name.Value, leaseTable)
-			continue
-		}
-		if !t.InPeers {
-			proxy = l.section.Span
-		}
+		t.Peers, t.InPeers = text(l.section), b.leaseInPeers
 		h.node.Tables = append(h.node.Tables, t)
 	}
 }

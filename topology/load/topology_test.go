@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -202,8 +203,7 @@ func TestTopologyFindings(t *testing.T) {
 		{"lease whose key is too long", "sums: [b3]", "lease: 3s, section: a123456789b123456789c123456789d1, sums: [b3]", []string{"STK012 a123456789b123456789c123456789d1: at most 31 characters"}},
 		{"lease table that is summed", small, "lease: 3s\n" + strings.Replace(small, ".o}", ".lease}", 1), []string{"STK012 .lease: ends as `stktc.lease` does"}},
 		{"lease table's suffix in another", small, "lease: 3s\n" + strings.Replace(small, ".o}", ".o.lease}", 1), []string{"STK012 .o.lease: ends as `stktc.lease` does"}},
-		{"lease over two peers sections", small, "lease: 3s\n" + twoSections, []string{"STK012 3s: `b1` gets leases over two peers sections"}},
-		{"lease over two peers sections, one declared in peers", small, "lease: 3s\n" + strings.Replace(twoSections, "peers: q", "peers: q, declare: peers", 1), nil},
+		{"lease over two peers sections", small, "lease: 3s\n" + twoSections, nil},
 		{"extra that begins a section", "sums: [b3]", "extra: {section: \"peers x\"}, sums: [b3]", []string{"STK004 peers x: `peers` begins a section"}},
 		{"extra that is derived", "sums: [b3]", "extra: {section: [\"forward .x\"]}, sums: [b3]", []string{"STK004 forward .x: has no place in `extra`: it is derived from `levels`"}},
 		{"extra with a key", "sums: [b3]", "extra: {global: hold 3s}, sums: [b3]", []string{"STK004 hold 3s: it has a key of its own"}},
@@ -439,6 +439,42 @@ func checkPeers(t *testing.T, peers []*topology.Peer) {
 	for _, p := range peers {
 		if p.Name.Value == "" || p.Address.Unresolved || p.Address.Port == 0 || p.Span.IsZero() {
 			t.Errorf("%+v", p)
+		}
+	}
+}
+
+// TestLeaseTables: rules call the table of leases alike on all nodes, by its own name alone where that can be.
+func TestLeaseTables(t *testing.T) {
+	for _, tt := range []struct{ name, text, wire string }{
+		{"in proxies", small, "stktc.lease"},
+		{"in peers", strings.Replace(small, "store: gpc0", "declare: peers\n    store: gpc0", 1), "/stktc.lease"},
+		{"over two sections", twoSections, "/stktc.lease"},
+	} {
+		c, findings := loadText(t, "lease: 3s\n"+tt.text)
+		if findings.Worst() == diag.Error {
+			t.Fatalf("%s: %v", tt.name, findings)
+		}
+		for _, n := range c.Nodes {
+			for _, a := range n.Aggregations {
+				if l := a.Settings.Leases; len(l) != 1 || l[0].Table.Value != tt.wire {
+					t.Errorf("%s: %s leases %v", tt.name, n.Name.Value, l)
+				}
+				if forwards := slices.ContainsFunc(a.Forwards, func(f topology.Text) bool { return f.Value == ".lease" }); forwards != (n.Name.Value != "top" && n.Name.Value != "other") {
+					t.Errorf("%s: %s forwards leases: %v", tt.name, n.Name.Value, forwards)
+				}
+			}
+			declared := 0
+			for _, table := range n.Tables {
+				if strings.HasSuffix(table.Name.Value, ".lease") {
+					declared++
+					if table.WireName() != tt.wire {
+						t.Errorf("%s: %s has %s", tt.name, n.Name.Value, table.WireName())
+					}
+				}
+			}
+			if want := min(1, len(n.Peers)); declared != want && n.Name.Value != "b1" || declared > len(n.Peers) {
+				t.Errorf("%s: %s has %d lease tables", tt.name, n.Name.Value, declared)
+			}
 		}
 	}
 }

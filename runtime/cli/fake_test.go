@@ -139,7 +139,7 @@ func seedLike(t testing.TB) *fake {
 
 // allKinds has a table of each kind of key, with values of each kind.
 func allKinds(t testing.TB) *fake {
-	f := &fake{now: 1000, status: runtime.Status{Started: started, Sections: []runtime.SectionStatus{{Name: "all", Released: true, Whole: true}}}}
+	f := &fake{now: 1000, status: runtime.Status{Started: started, Sections: []runtime.SectionStatus{{Name: "all", Released: true, Whole: true, Writing: true}}}}
 	add := func(name string, def sticktable.Definition, fill func(src *store.Source)) {
 		table, src := newTable(t, name, def, "n1")
 		fill(src["n1"])
@@ -182,7 +182,7 @@ func starting(t testing.TB) *fake {
 	return &fake{now: 1000, status: runtime.Status{Started: started, Sections: []runtime.SectionStatus{
 		{Name: "one", Local: local, Rules: []runtime.Rule{{From: ".x", To: ".y"}}, Missing: []string{"n1", "n2"}, Peers: []runtime.PeerStatus{connected, never}},
 		{
-			Name: "two", Local: local, Rules: []runtime.Rule{{To: ".sum"}}, Released: true, Whole: true, Peers: []runtime.PeerStatus{connected},
+			Name: "two", Local: local, Rules: []runtime.Rule{{To: ".sum"}}, Released: true, Whole: true, Writing: true, Peers: []runtime.PeerStatus{connected},
 			Tables: []runtime.TableStatus{{Table: table, Source: "st"}, {Table: store.New("new.sum"), Source: "new"}},
 		},
 	}}}
@@ -198,7 +198,7 @@ func roles(testing.TB) *fake {
 	stranger := peer("stranger", runtime.Node, 0, true)
 	stranger.Dynamic, stranger.TLS, stranger.Address, stranger.Inbound, stranger.Remote = true, "TLS 1.3", "", true, "10.0.0.9:4711"
 	return &fake{now: 1000, status: runtime.Status{Started: started, Sections: []runtime.SectionStatus{{
-		Name: "a", Local: runtime.Peer{Name: "me", Address: ":1", Direction: runtime.Local}, Rules: []runtime.Rule{{From: ".a", To: ".b", UpOnly: true}}, Released: true, Whole: true,
+		Name: "a", Local: runtime.Peer{Name: "me", Address: ":1", Direction: runtime.Local}, Rules: []runtime.Rule{{From: ".a", To: ".b", UpOnly: true}}, Released: true, Whole: true, Writing: true,
 		Peers: []runtime.PeerStatus{
 			stranger, peer("up1", runtime.Up, 1, true), peer("up2", runtime.Up, 1, false), peer("twin", runtime.Replica, 0, true),
 		},

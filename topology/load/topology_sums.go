@@ -127,6 +127,7 @@ func (b *topologyBuilder) sums() {
 	b.overlaps()
 	b.carry()
 	b.claimed()
+	b.checkTLS()
 	b.checkReplicas()
 	b.checkGuests()
 	b.leases()

@@ -108,7 +108,7 @@ func TestShow(t *testing.T) {
 		{[]string{"table", "nope"}, exitFailed, "", "stktc: No such table\n"},
 		{[]string{"table", "nope", "--json"}, exitFailed, `{"error":"No such table"}` + "\n", ""},
 		{[]string{"table", "/t", "data.gpc0", "xx"}, exitFailed, "", `stktc: Filter entry #1: Require and operator among "eq", "ne", "le", "ge", "lt", "gt"` + "\n"},
-		{[]string{"bogus"}, exitUsage, "", `stktc: show "bogus": accepted are aggrs, peers, info, table and contributions` + "\n"},
+		{[]string{"bogus"}, exitUsage, "", `stktc: show "bogus": accepted are aggrs, peers, info, table, contributions, errors and reload` + "\n"},
 		{[]string{"info", "x"}, exitUsage, "", `stktc: show info: too many arguments, from "x" on` + "\n"},
 		{[]string{"table", ""}, exitUsage, "", "stktc: show table: an argument is empty\n"},
 	} {

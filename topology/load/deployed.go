@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"path"
 	"runtime"
 	"slices"
@@ -76,6 +77,7 @@ type deployed struct {
 	cluster  *topology.Cluster
 	findings diag.List
 	errs     []error
+	listedAt map[netip.AddrPort]*topology.Peer // see listed; nil where lines disagree
 }
 
 // readHosts reads the hosts on all processors; the result is in their order.

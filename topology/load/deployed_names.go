@@ -1,7 +1,6 @@
 package load
 
 import (
-	"cmp"
 	"net/netip"
 
 	"stktc/topology"
@@ -62,31 +61,45 @@ func (d *deployed) listedLine(s *topology.PeersSection) int {
 
 // listed is the line of an aggregator about the node at an address; nil when there is none, or when lines disagree on its name.
 func (d *deployed) listed(a topology.Address) *topology.Peer {
-	var found *topology.Peer
+	at, literal := endpoint(a)
+	if !literal {
+		return nil
+	}
+	if d.listedAt == nil {
+		d.listNodes()
+	}
+	return d.listedAt[at]
+}
+
+// listNodes notes who aggregators say is where.
+func (d *deployed) listNodes() {
+	d.listedAt = map[netip.AddrPort]*topology.Peer{}
 	for _, n := range d.cluster.Nodes {
 		for _, section := range n.Aggregations {
 			for _, p := range section.Peers {
-				if p.Direction != topology.Unmarked || !sameAddress(p.Address, a) || p.Name.Unresolved {
+				at, literal := endpoint(p.Address)
+				if p.Direction != topology.Unmarked || p.Name.Unresolved || !literal {
 					continue
 				}
-				if found != nil && found.Name.Value != p.Name.Value {
-					return nil
+				first, known := d.listedAt[at]
+				switch {
+				case !known:
+					d.listedAt[at] = p
+				case first != nil && first.Name.Value != p.Name.Value:
+					d.listedAt[at] = nil
 				}
-				found = cmp.Or(found, p)
 			}
 		}
 	}
-	return found
 }
 
-// sameAddress tells whether two literal addresses are one: names and wildcards say too little.
-func sameAddress(a, b topology.Address) bool {
-	if a.Unresolved || b.Unresolved || a.Port != b.Port || a.Unix != "" || b.Unix != "" {
-		return false
+// endpoint gives a literal address in the form in which equal ones are equal: names and wildcards say too little.
+func endpoint(a topology.Address) (at netip.AddrPort, literal bool) {
+	ip, err := netip.ParseAddr(a.Host)
+	if err != nil || ip.IsUnspecified() || a.Unresolved || a.Unix != "" {
+		return at, false
 	}
-	x, err := netip.ParseAddr(a.Host)
-	y, err2 := netip.ParseAddr(b.Host)
-	return err == nil && err2 == nil && !x.IsUnspecified() && x.Unmap() == y.Unmap()
+	return netip.AddrPortFrom(ip.Unmap(), uint16(a.Port)), true
 }
 
 // names gives every node its name: what it says of itself, else what aggregators call it, else its directory's.

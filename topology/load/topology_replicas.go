@@ -9,17 +9,28 @@ import (
 
 // checkReplicas makes sure that who sums one of several replicas sums them all: else what is above hangs on that one.
 func (b *topologyBuilder) checkReplicas() {
-	for _, a := range b.aggregators {
-		for _, up := range a.sums {
-			for _, r := range a.replicas {
-				if !slices.ContainsFunc(up.members, func(m member) bool { return m.host == r }) {
-					done := b.about(up.node.Name.Value, "")
-					b.related(grammar.CodeHeight, up.by.Span, r.node.Name.Span, "the other", "`%s` sums `%s`, but not `%s`, which sums the same members and stands in for it", up.node.Name.Value, a.node.Name.Value, r.node.Name.Value)
-					done()
-				}
+	for _, up := range b.aggregators {
+		in := membersOf(up.members)
+		for _, m := range up.members {
+			i := slices.IndexFunc(m.replicas, func(r *host) bool { return !in[r] })
+			if i < 0 {
+				continue
 			}
+			done := b.about(up.node.Name.Value, "")
+			b.related(grammar.CodeHeight, m.by.Span, m.replicas[i].node.Name.Span, "the other", "`%s` sums `%s`, but not `%s`, which sums the same members and stands in for it",
+				up.node.Name.Value, m.node.Name.Value, m.replicas[i].node.Name.Value)
+			done()
+			break
 		}
 	}
+}
+
+func membersOf(list []member) map[*host]bool {
+	in := map[*host]bool{}
+	for _, m := range list {
+		in[m.host] = true
+	}
+	return in
 }
 
 // checkGuests makes sure that the sections of one file have names of their own.
@@ -72,23 +83,16 @@ func (b *topologyBuilder) sectionName(a *host) topology.Text {
 
 // groups numbers, from 1 on, the sets of replicas among hosts that one section lists in one direction. Who has no replica among them has no number.
 func groups(list []member) map[*host]int {
-	numbers := map[*host]int{}
-	next := 1
+	in, numbers, last := membersOf(list), map[*host]int{}, 0
 	for _, m := range list {
-		if numbers[m.host] > 0 {
+		if numbers[m.host] > 0 || !slices.ContainsFunc(m.replicas, func(r *host) bool { return in[r] }) {
 			continue
 		}
-		replicas := slices.DeleteFunc(slices.Clone(m.replicas), func(r *host) bool {
-			return !slices.ContainsFunc(list, func(o member) bool { return o.host == r })
-		})
-		if len(replicas) == 0 {
-			continue
+		last++
+		numbers[m.host] = last
+		for _, r := range m.replicas {
+			numbers[r] = last
 		}
-		numbers[m.host] = next
-		for _, r := range replicas {
-			numbers[r] = next
-		}
-		next++
 	}
 	return numbers
 }

@@ -230,41 +230,71 @@ func (h *host) families() []string {
 	return h.family
 }
 
+// sumKey is what an aggregator sums: aggregators with one key are replicas.
+type sumKey struct{ members, sections string }
+
+func (b *topologyBuilder) sumKeys() map[*host]sumKey {
+	number := map[*host]int{}
+	for i, h := range b.order {
+		number[h] = i
+	}
+	keys := map[*host]sumKey{}
+	for _, a := range b.aggregators {
+		var members []int
+		for _, m := range a.members {
+			members = append(members, number[m.host])
+		}
+		slices.Sort(members)
+		if a.height > 0 {
+			keys[a] = sumKey{fmt.Sprint(members), strings.Join(a.families(), " ")}
+		}
+	}
+	return keys
+}
+
 // overlaps finds aggregators of one peers section that share members. Only those that share all are meant so: they are replicas.
 func (b *topologyBuilder) overlaps() {
-	type pair struct{ first, second *host }
-	known := map[pair]bool{}
+	keys := b.sumKeys()
+	same := map[sumKey][]*host{}
+	for _, a := range b.aggregators {
+		if a.height > 0 {
+			same[keys[a]] = append(same[keys[a]], a)
+		}
+	}
+	for _, a := range b.aggregators {
+		a.replicas = slices.DeleteFunc(slices.Clone(same[keys[a]]), func(r *host) bool { return r == a })
+	}
+	reported := map[[2]*host]bool{}
 	for _, h := range b.order {
-		for i, second := range h.sums {
-			for _, first := range h.sums[:i] {
-				p := pair{first.host, second.host}
-				if known[p] || first.height < 1 || second.height < 1 || !intersect(first.families(), second.families()) {
-					continue
-				}
-				known[p] = true
-				b.overlap(h, first, second)
+		var apart []member // one of each key
+		for _, second := range h.sums {
+			first, found := b.overlap(keys, apart, second)
+			switch {
+			case second.height < 1 || found && keys[first.host] == keys[second.host]:
+			case !found:
+				apart = append(apart, second)
+			case !reported[[2]*host{first.host, second.host}]:
+				reported[[2]*host{first.host, second.host}] = true
+				b.overlapping(h, first, second)
 			}
 		}
 	}
 }
 
-func (b *topologyBuilder) overlap(shared *host, first, second member) {
-	if sameMembers(first.members, second.members) {
-		first.replicas = append(first.replicas, second.host)
-		second.replicas = append(second.replicas, first.host)
-		return
+// overlap finds the first of a host's aggregators that shares a peers section with another.
+func (b *topologyBuilder) overlap(keys map[*host]sumKey, list []member, second member) (member, bool) {
+	for _, first := range list {
+		if keys[first.host] == keys[second.host] || intersect(first.families(), second.families()) {
+			return first, true
+		}
 	}
+	return member{}, false
+}
+
+func (b *topologyBuilder) overlapping(shared *host, first, second member) {
 	defer b.about(second.node.Name.Value, "")()
 	b.related(grammar.CodeHeight, second.by.Span, first.by.Span, "summed here", "`%s` and `%s` both sum `%s`, but not all the same members; the sets must be equal, or apart",
 		first.node.Name.Value, second.node.Name.Value, shared.node.Name.Value)
-}
-
-func sameMembers(a, b []member) bool {
-	in := map[*host]bool{}
-	for _, m := range a {
-		in[m.host] = true
-	}
-	return len(a) == len(b) && !slices.ContainsFunc(b, func(m member) bool { return !in[m.host] })
 }
 
 func intersect(a, b []string) bool {

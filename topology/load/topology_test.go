@@ -381,7 +381,7 @@ func FuzzTopology(f *testing.F) {
 	}
 	f.Add(seed)
 	f.Add([]byte(small))
-	for _, archive := range []string{"peers", "three-sites"} {
+	for _, archive := range []string{"peers", "three-sites", "redundant"} {
 		a, err := txtar.ParseFile("testdata/topology/" + archive + ".txtar")
 		if err != nil {
 			f.Fatal(err)

@@ -7,46 +7,26 @@ import (
 	"stktc/grammar"
 )
 
-// halfLink is a link of which one end encrypts and the other does not.
-type halfLink struct{ with, without *host }
-
 // checkTLS reports links with TLS at one end. Whoever differs from most of its neighbours is taken for the one mistake behind all of them.
 func (b *topologyBuilder) checkTLS() {
-	var links []halfLink
+	differ := map[*host][]*host{}
 	for _, a := range b.aggregators {
 		for _, m := range a.members {
-			switch {
-			case a.tls.On && !m.tls.On:
-				links = append(links, halfLink{a, m.host})
-			case !a.tls.On && m.tls.On:
-				links = append(links, halfLink{m.host, a})
+			if a.tls.On != m.tls.On {
+				differ[a] = append(differ[a], m.host)
+				differ[m.host] = append(differ[m.host], a)
 			}
 		}
 	}
-	for len(links) > 0 {
-		odd := b.oddest(links)
-		concerns := func(l halfLink) bool { return l.with == odd || l.without == odd }
-		var partners []*host
-		for _, l := range links {
-			if concerns(l) && l.with == odd {
-				partners = append(partners, l.without)
-			} else if concerns(l) {
-				partners = append(partners, l.with)
-			}
+	odd := slices.DeleteFunc(slices.Clone(b.order), func(h *host) bool { return differ[h] == nil })
+	slices.SortStableFunc(odd, func(x, y *host) int { return cmp.Compare(len(differ[y]), len(differ[x])) })
+	said := map[*host]bool{}
+	for _, h := range odd {
+		rest := slices.DeleteFunc(differ[h], func(other *host) bool { return said[other] })
+		if said[h] = true; len(rest) > 0 {
+			b.halfTLS(h, rest)
 		}
-		b.halfTLS(odd, partners)
-		links = slices.DeleteFunc(links, concerns)
 	}
-}
-
-// oddest is the host with the most half links; of several the first in the file.
-func (b *topologyBuilder) oddest(links []halfLink) *host {
-	count := map[*host]int{}
-	for _, l := range links {
-		count[l.with]++
-		count[l.without]++
-	}
-	return slices.MaxFunc(b.order, func(x, y *host) int { return cmp.Compare(count[x], count[y]) })
 }
 
 func (b *topologyBuilder) halfTLS(odd *host, partners []*host) {

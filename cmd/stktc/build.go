@@ -13,6 +13,7 @@ import (
 	"stktc/grammar/diag"
 	"stktc/render"
 	"stktc/topology"
+	"stktc/topology/check"
 )
 
 func (c *command) buildCommand() *cli.Command {
@@ -92,7 +93,7 @@ func (b *build) compile() error {
 		var more diag.List
 		b.result, more = compile.Compile(cluster)
 		findings.Add(more...)
-		findings.Sort()
+		findings = check.Settle(cluster, findings)
 	}
 	b.cluster = cluster
 	// Infos are lint's to tell: nothing about them keeps files from being built.

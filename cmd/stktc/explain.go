@@ -2,41 +2,44 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
-
-	"stktc/grammar/diag"
 )
 
 func (c *command) explainCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "explain",
-		Usage:     "print a finding's page",
-		UsageText: "stktc explain ID",
+		Usage:     "print a finding's page, or why a line of a built file is there",
+		UsageText: "stktc explain ID | FILE:LINE",
 		Description: "ID is a code such as STK201, or its name in words such as peer-address-mismatch. The page says what is found, what the mistake\n" +
-			"does, how it looks at run time, how to mend it, and shows an example of the mistake and of its repair.",
+			"does, how it looks at run time, how to mend it, and shows an example of the mistake and of its repair.\n" +
+			"FILE:LINE is a line of a file that stktc build wrote: the line of the topology that made it is shown.",
 		Action: c.explain,
 	}
 }
 
 func (c *command) explain(ctx *cli.Context) error {
 	if ctx.NArg() != 1 {
-		return usagef("explain takes one code, such as STK201; stktc rules lists them all")
+		return usagef("explain takes one code, such as STK201, or FILE:LINE; stktc rules lists the codes")
 	}
 	id := ctx.Args().First()
-	var known []string
 	for _, r := range rules() {
 		if strings.EqualFold(id, string(r.code)) || strings.EqualFold(id, r.slug) {
 			_, err := fmt.Fprint(c.stdout, r.page())
 			return err
 		}
-		known = append(known, string(r.code), r.slug)
 	}
-	if near := diag.Nearest(id, known); near != "" {
-		return usagef("%q is not a finding's code; did you mean %s?", id, near)
+	if m := placePattern.FindStringSubmatch(id); m != nil {
+		number, err := strconv.Atoi(m[2])
+		if err != nil {
+			return usagef("%q: %s is no line number", id, m[2])
+		}
+		return c.explainLine(filepath.Clean(m[1]), number)
 	}
-	return usagef("%q is not a finding's code; stktc rules lists them all", id)
+	return unknownID("explain", id)
 }
 
 // page writes a rule for people: paragraphs under headings, examples indented.

@@ -101,9 +101,9 @@ func (c *command) drawable(args []string) (*topology.Cluster, diag.List, error) 
 	}
 	if cluster.Source == topology.FromTopology {
 		_, more := compile.Compile(cluster)
-		return cluster, append(findings, more...), nil
+		return cluster, check.Settle(cluster, append(findings, more...)).Heard(), nil
 	}
-	return cluster, append(findings, check.Run(cluster)...), nil
+	return cluster, check.Settle(cluster, append(findings, check.Run(cluster)...)).Heard(), nil
 }
 
 func (c *command) drawableTopology(in *arguments) (*topology.Cluster, diag.List, error) {

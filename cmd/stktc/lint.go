@@ -17,19 +17,30 @@ import (
 	"stktc/render"
 	"stktc/topology/check"
 	"stktc/topology/load"
+	"stktc/topology/sticktable"
 )
 
 func (c *command) lintCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "lint",
 		Usage:     "check a topology, or deployed files across all hosts",
-		UsageText: "stktc lint [PATH…] [--format FORMAT[=FILE]]… [--fail-on SEVERITY] [--color WHEN]",
+		UsageText: "stktc lint [PATH…] [--format FORMAT[=FILE]]… [--fail-on SEVERITY] [--only IDS]… [--skip IDS]… [--baseline FILE [--baseline-write]] [--env [NODE=]FILE]… [--haproxy-version V] [--fix [--dry-run]]",
 		Description: "PATH is a topology file (topology.yaml when none is named, - for standard input), a directory with one directory of\n" +
 			"*.cfg files for each host, a host's *.cfg file, or NAME=PATH[,PATH…] for a host by name. What is deployed is checked as one cluster.\n" +
+			"Text on standard output is the default everywhere, in a GitHub workflow too: name the format that you want, several if need be.\n" +
+			"A comment \"# stktc:ignore STK201 -- REASON\" silences a finding in its place; stktc explain STK041 says how.\n" +
 			"Exits with 1 when there are findings at or above --fail-on, with 3 when a file cannot be read.",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "format", Usage: "`FORMAT` text, compact or json, =FILE to write a file; may be given several times", DefaultText: "text"},
+			&cli.StringSliceFlag{Name: "format", Usage: "`FORMAT` text, compact, json, sarif or github, =FILE to write a file; may be given several times", DefaultText: "text"},
 			&cli.StringFlag{Name: "fail-on", Value: "error", Usage: "the least `SEVERITY` that makes the exit code 1: error, warning or info"},
+			&cli.StringSliceFlag{Name: "only", Usage: "report the findings `IDS` only: codes, names, or beginnings such as STK3xx, with commas between; files that cannot be understood are reported in any case"},
+			&cli.StringSliceFlag{Name: "skip", Usage: "do not report the findings `IDS`; errors are reported in any case"},
+			&cli.StringFlag{Name: "baseline", Usage: "do not report the findings that `FILE` knows"},
+			&cli.BoolFlag{Name: "baseline-write", Usage: "write what is found to the baseline's file first"},
+			&cli.StringSliceFlag{Name: "env", Usage: "`FILE` of NAME=VALUE lines that resolve environment variables on all hosts, NODE=FILE on one; may be given several times"},
+			&cli.StringFlag{Name: "haproxy-version", Usage: "the oldest `VERSION` that runs on the hosts of deployed files, such as 2.6: what it does not know is reported"},
+			&cli.BoolFlag{Name: "fix", Usage: "mend what can be mended without asking, and report the rest"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "with --fix: write nothing, print the difference"},
 			&cli.StringFlag{Name: "color", Value: "auto", Usage: "`WHEN` to color text: auto, always or never"},
 		},
 		Action: c.lint,
@@ -42,6 +53,13 @@ type lint struct {
 	report  render.Findings
 	unread  []error // what could not be read; the rest is checked all the same
 	outputs []output
+	env     environments
+	haproxy sticktable.Version // of deployed files; zero: not stated
+
+	// Of --fix. Files go by the names that findings have for them.
+	texts     map[string][]byte // what was mended in memory
+	originals diag.Files        // what was read first
+	roots     map[string]string // directories on disk that names start from; absent: the working directory
 }
 
 // output is one --format.
@@ -50,10 +68,10 @@ type output struct {
 	file   string // "": standard output
 }
 
-var formats = []string{"text", "compact", "json"}
+var formats = []string{"text", "compact", "json", "sarif", "github"}
 
 func (c *command) lint(ctx *cli.Context) error {
-	l := &lint{command: c, report: render.Findings{Files: diag.Files{}, Version: version()}}
+	l := &lint{command: c, texts: map[string][]byte{}, roots: map[string]string{}}
 	failOn, ok := diag.ParseSeverity(ctx.String("fail-on"))
 	if !ok {
 		return usagef("--fail-on %q: accepted are error, warning and info", ctx.String("fail-on"))
@@ -62,14 +80,36 @@ func (c *command) lint(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := l.parseFormats(ctx.StringSlice("format")); err != nil {
+	selected, err := newSelection(ctx)
+	if err != nil {
 		return err
 	}
-	if err := l.check(ctx.Args().Slice()); err != nil {
+	if err := l.parse(ctx); err != nil {
 		return err
 	}
-	if err := l.print(render.TextOptions{Color: color, Width: c.width()}); err != nil {
+	args := ctx.Args().Slice()
+	if err := l.check(args); err != nil {
 		return err
+	}
+	if ctx.Bool("fix") {
+		done, err := l.fix(args)
+		if err != nil {
+			return err
+		}
+		if err := l.store(done, ctx.Bool("dry-run")); err != nil {
+			return err
+		}
+	}
+	if err := l.baselined(ctx.String("baseline"), ctx.Bool("baseline-write")); err != nil {
+		return err
+	}
+	var unskipped int
+	l.report.List, unskipped = selected.apply(l.report.List)
+	if !ctx.Bool("dry-run") {
+		if err := l.print(render.TextOptions{Color: color, Width: c.width()}); err != nil {
+			return err
+		}
+		l.sayUnskipped(unskipped)
 	}
 	for _, err := range l.unread {
 		fmt.Fprintf(c.stderr, "stktc: cannot read %v\n", err)
@@ -81,6 +121,27 @@ func (c *command) lint(ctx *cli.Context) error {
 		return exit(exitFindings)
 	}
 	return nil
+}
+
+// parse reads the flags that have a syntax.
+func (l *lint) parse(ctx *cli.Context) error {
+	if ctx.Bool("dry-run") && !ctx.Bool("fix") {
+		return usagef("--dry-run shows what --fix would do; it has no meaning without it")
+	}
+	if ctx.Bool("baseline-write") && ctx.String("baseline") == "" {
+		return usagef("--baseline-write needs --baseline FILE")
+	}
+	if v := ctx.String("haproxy-version"); v != "" {
+		var rest string
+		if n, _ := fmt.Sscanf(v+" ", "%d.%d%s", &l.haproxy.Major, &l.haproxy.Minor, &rest); n != 2 {
+			return usagef("--haproxy-version %q: accepted is MAJOR.MINOR, such as 2.6", v)
+		}
+	}
+	var err error
+	if l.env, err = readEnvironments(ctx.StringSlice("env")); err != nil {
+		return err
+	}
+	return l.parseFormats(ctx.StringSlice("format"))
 }
 
 func (l *lint) parseFormats(wanted []string) error {
@@ -102,6 +163,7 @@ func (l *lint) parseFormats(wanted []string) error {
 
 // check reads everything that the arguments name, topologies one by one and all deployed files as one cluster.
 func (l *lint) check(args []string) error {
+	l.report, l.unread = render.Findings{Files: diag.Files{}, Version: version(), Rules: renderRules()}, nil
 	if len(args) == 0 {
 		args = []string{defaultTopology}
 	}
@@ -120,6 +182,7 @@ func (l *lint) check(args []string) error {
 		}
 	}
 	l.report.List.Sort()
+	l.remember()
 	return nil
 }
 
@@ -129,6 +192,9 @@ func (l *lint) topology(arg string) error {
 	if err != nil {
 		return err
 	}
+	if len(l.texts) > 0 {
+		source.fsys = overlay{source.fsys, "", l.texts}
+	}
 	cluster, findings, err := source.load()
 	if err != nil {
 		return err
@@ -136,6 +202,10 @@ func (l *lint) topology(arg string) error {
 	if findings.Worst() < diag.Error {
 		_, more := compile.Compile(cluster)
 		findings.Add(more...)
+		findings = check.Settle(cluster, findings)
+	}
+	for name := range cluster.Files {
+		l.roots[name] = source.root
 	}
 	l.add(findings, cluster.Files, len(cluster.Nodes))
 	return nil
@@ -144,7 +214,13 @@ func (l *lint) topology(arg string) error {
 func (l *lint) deployed(arguments []deployedArgument) error {
 	var hosts []load.Host
 	for _, a := range arguments {
-		hosts = append(hosts, a.hosts...)
+		for _, h := range a.hosts {
+			h.Env = l.env.of(&h)
+			hosts = append(hosts, l.overlaid(h))
+		}
+	}
+	if node := l.env.unknown(hosts); node != "" {
+		return usagef("--env: there is no host %q", node)
 	}
 	cluster, findings, err := load.Deployed(hosts)
 	l.unread = append(l.unread, joined(err)...)
@@ -155,7 +231,11 @@ func (l *lint) deployed(arguments []deployedArgument) error {
 			}
 		}
 	}
+	cluster.HAProxy = l.haproxy
 	findings.Add(withoutTruncated(check.Run(cluster), findings)...)
+	if err == nil {
+		findings = check.Settle(cluster, findings)
+	}
 	l.add(findings, cluster.Files, len(cluster.Nodes))
 	return nil
 }
@@ -205,6 +285,10 @@ func (l *lint) print(o render.TextOptions) error {
 			text = l.report.Compact()
 		case "json":
 			text = l.report.JSON()
+		case "sarif":
+			text = l.report.SARIF()
+		case "github":
+			text = l.report.GitHub()
 		}
 		if err := l.write(out.file, text); err != nil {
 			return err

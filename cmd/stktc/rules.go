@@ -11,6 +11,7 @@ import (
 	"stktc/compile"
 	"stktc/grammar"
 	"stktc/grammar/diag"
+	"stktc/render"
 	"stktc/topology/check"
 )
 
@@ -49,6 +50,31 @@ type rule struct {
 type ruleText struct {
 	heading, text string
 	verbatim      bool
+}
+
+// renderRules gives the rules as printers need them.
+func renderRules() []render.Rule {
+	var list []render.Rule
+	for _, r := range rules() {
+		severity, _ := diag.ParseSeverity(r.severity)
+		list = append(list, render.Rule{Code: r.code, Slug: r.slug, Severity: severity, Title: r.title, Page: r.markdown()})
+	}
+	return list
+}
+
+// markdown writes a rule's page for viewers of SARIF.
+func (r *rule) markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s %s\n\n%s\n", r.code, r.slug, r.title)
+	for _, s := range r.text {
+		fmt.Fprintf(&b, "\n## %s\n\n", s.heading)
+		if s.verbatim {
+			fmt.Fprintf(&b, "```\n%s\n```\n", strings.TrimRight(s.text, "\n"))
+		} else {
+			b.WriteString(s.text + "\n")
+		}
+	}
+	return b.String()
 }
 
 // rules lists every code that stktc can report, in their order.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -84,22 +83,7 @@ type stdinFS struct {
 
 func (s stdinFS) Open(name string) (fs.File, error) {
 	if name == "-" {
-		return &stdinFile{bytes.NewReader(s.text)}, nil
+		return &memoryFile{bytes.NewReader(s.text), "-"}, nil
 	}
 	return s.FS.Open(name)
 }
-
-// stdinFile is standard input, read already.
-type stdinFile struct{ *bytes.Reader }
-
-func (f *stdinFile) Stat() (fs.FileInfo, error) { return stdinInfo{f.Size()}, nil }
-func (f *stdinFile) Close() error               { return nil }
-
-type stdinInfo struct{ size int64 }
-
-func (stdinInfo) Name() string       { return "-" }
-func (i stdinInfo) Size() int64      { return i.size }
-func (stdinInfo) Mode() fs.FileMode  { return 0o444 }
-func (stdinInfo) ModTime() time.Time { return time.Time{} }
-func (stdinInfo) IsDir() bool        { return false }
-func (stdinInfo) Sys() any           { return nil }

@@ -21,6 +21,7 @@ type wording struct {
 	command string
 	at      func(*topology.Table) diag.Span // what is to be copied to mend it
 	unsafe  bool                            // copying loses something
+	column  func(*topology.Table) string    // how the right value is written, if not as it is compared
 }
 
 // pair tells which findings set the same declarations side by side: those of the tables that deviate and of the one that is right. "" for other findings.
@@ -90,9 +91,13 @@ func (m *mismatch) isSafe() bool {
 
 // copyFix copies the deviating part of the declaration from the one that is right.
 func (p *Pass) copyFix(m *mismatch, w wording) []diag.Fix {
-	title := fmt.Sprintf("%s as on %s", w.title(m.want), m.right.node.Name)
+	value := m.want
+	if w.column != nil {
+		value = w.column(m.right.table)
+	}
+	title := fmt.Sprintf("%s as on %s", w.title(value), m.right.node.Name)
 	if m.aggregate {
-		title = fmt.Sprintf("%s as in `%s`", w.title(m.want), m.right.table.Name.Value)
+		title = fmt.Sprintf("%s as in `%s`", w.title(value), m.right.table.Name.Value)
 	}
 	fix := diag.Fix{Title: title, Safe: m.isSafe() && !w.unsafe}
 	for _, d := range append(m.deviate[:len(m.deviate):len(m.deviate)], m.also...) {

@@ -10,7 +10,7 @@ import (
 
 var tableReference = &Check{
 	Code:     "STK304",
-	Slug:     "table-reference",
+	Slug:     "unknown-table",
 	Title:    "a rule names a stick table that the balancer does not have",
 	Severity: diag.Error,
 	Since:    "0.2",

@@ -15,7 +15,7 @@ var notStored = &Check{
 	Severity: diag.Error,
 	Since:    "0.2",
 	Text: Text{
-		What:    "A fetch such as `sc0_http_err_rate` or `table_gpc0(NAME)`, or an action such as `sc-inc-gpc0(0)`, is about a data type that is not in the table's `store` list, or about an element that its array does not have. For a fetch that reads a tracked counter, the tables that `track-sc` rules of the same proxy name are looked at, or else those of all proxies; it is a finding when none of them stores the type.",
+		What:    "A fetch in a condition or an acl, such as `sc0_http_err_rate` or `table_gpc0(NAME)`, or an action, such as `sc-inc-gpc0(0)`, is about a data type that is not in the table's `store` list, or about an element that its array does not have. For a fetch that reads a tracked counter, the tables that `track-sc` rules of the same proxy name are looked at, or else those of all proxies; it is a finding when none of them stores the type. A fetch in a log format or header, and an action, are warnings only: they lose a number, not a rule.",
 		Why:     "The fetch gives no value: not 0, but nothing. A condition on nothing is false whatever is compared, so that the rule never applies. An action on what is not there does nothing.",
 		RunTime: "`haproxy -c` accepts it. In a log format or a header the fetch is empty (tried on 2.6.12). `gpc0`, `gpc1`, `gpt0` and their rates are found in the arrays `gpc`, `gpt` and `gpc_rate` too, but not the reverse.",
 		Fix:     "Add the data type to the table's `store` list, on all nodes and in the aggregate; or read what is stored.",
@@ -30,6 +30,7 @@ func runNotStored(p *Pass) {
 		tables string
 		what   string
 		kind   topology.UseKind
+		decide bool
 	}
 	var all places[key]
 	where := map[key]*topology.Table{}
@@ -43,15 +44,25 @@ func runNotStored(p *Pass) {
 			if !known || !noneStores(tables, use) {
 				continue
 			}
-			k := key{namesOf(tables), dataName(use), use.Kind}
+			if p.silences(use.Span) && !decides(use) {
+				continue
+			}
+			k := key{namesOf(tables), dataName(use), use.Kind, decides(use)}
 			all.add(k, n.Name.Value, use.Span)
 			where[k] = firstTable(where[k], tables)
 		}
 	}
 	for _, k := range all.order {
-		p.report(notStoredFinding(k.tables, k.what, k.kind, where[k], all.at[k]))
+		f := notStoredFinding(k.tables, k.what, k.kind, where[k], all.at[k])
+		if !k.decide {
+			f.Severity = diag.Warning
+		}
+		p.report(f)
 	}
 }
+
+// decides tells whether a rule hangs on the use.
+func decides(use *topology.TableUse) bool { return use.Kind == topology.Reads && use.Decides }
 
 func noneStores(tables []*topology.Table, use *topology.TableUse) bool {
 	for _, t := range tables {

@@ -60,6 +60,7 @@ func (p *Pass) compareColumns(t sticktable.DataType, w wording, argument func(*s
 		at: func(table *topology.Table) diag.Span { return table.Shape.Columns[t] },
 	}
 	w.what, w.at = "store "+t.String(), a.at
+	w.column = func(table *topology.Table) string { return columnText(&table.Shape, t) }
 	for _, m := range p.compare(a) {
 		p.reportMismatch(&m, a, w)
 	}

@@ -43,7 +43,13 @@ func runSize(p *Pass) {
 		return aggregates[t] && t.Shape.Size < m.right.table.Shape.Size
 	}
 	between := slices.DeleteFunc(p.betweenNodes(size), func(m mismatch) bool { return !smaller(m) })
-	for _, m := range append(sameNodes(between), p.betweenLevels(size, nil)...) {
+	blamed := map[*topology.Table]bool{}
+	for _, m := range between {
+		for _, d := range m.deviate {
+			blamed[d.table] = true
+		}
+	}
+	for _, m := range append(sameNodes(between), p.betweenLevels(size, blamed)...) {
 		if !smaller(m) {
 			continue
 		}

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"stktc/grammar/diag"
 )
@@ -19,7 +20,7 @@ var peersOpen = &Check{
 		RunTime: "Nothing shows.",
 		Fix:     "Listen on a private address, or use TLS with `verify required` at both ends, or let a firewall admit the peers only.",
 	},
-	Bad:  altered("192.168.56.111:11111", "198.51.100.11:11111"),
+	Bad:  altered("192.168.56.111:11111", "203.0.112.11:11111"),
 	Good: altered(),
 	Run:  runPeersOpen,
 }
@@ -40,6 +41,12 @@ func runPeersOpen(p *Pass) {
 	}
 }
 
+// reserved are networks that no host of the internet has: RFC 6598, and those of documents (RFC 5737, RFC 3849).
+var reserved = []netip.Prefix{
+	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8::/32"),
+}
+
 // isPublic tells whether a host is a literal address that the internet may reach.
 func isPublic(host string) bool {
 	ip, err := netip.ParseAddr(host)
@@ -47,6 +54,6 @@ func isPublic(host string) bool {
 		return false
 	}
 	ip = ip.Unmap()
-	shared := netip.MustParsePrefix("100.64.0.0/10").Contains(ip) // RFC 6598
-	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !shared
+	kept := slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(ip) })
+	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !kept
 }

@@ -19,7 +19,7 @@ var clearText = &Check{
 		RunTime: "Nothing shows.",
 		Fix:     "Use TLS on both ends of the link (`tls` in a topology, `ssl` in configurations), or a tunnel between the sites.",
 	},
-	Bad:  altered("server aggr1 192.168.56.111:11111", "server aggr1 198.51.100.11:11111", "peer aggr1  192.168.56.111:11111 local", "peer aggr1  0.0.0.0:11111 local"),
+	Bad:  altered("server aggr1 192.168.56.111:11111", "server aggr1 203.0.112.11:11111", "peer aggr1  192.168.56.111:11111 local", "peer aggr1  0.0.0.0:11111 local"),
 	Good: altered("peer aggr1  192.168.56.111:11111 local", "peer aggr1  0.0.0.0:11111 local"),
 	Run:  runClearText,
 }

@@ -122,6 +122,9 @@ func rewrite(t *testing.T, dir string, out map[string][]byte) {
 		t.Fatal(err)
 	}
 	for name, text := range out {
+		if !strings.HasPrefix(name, "out/") {
+			continue // findings, which a cluster must not have
+		}
 		file := filepath.Join(dir, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, text, 0o644)); err != nil {
 			t.Fatal(err)

@@ -85,7 +85,7 @@ func runForward(p *Pass) {
 // above lists the suffixes of the tables that the aggregators above x make or forward; false when some
 // are not known, or when marks leave open who is above.
 func (p *Pass) above(x *topology.Vertex) (all []topology.Text, known bool) {
-	torn := func(e *topology.Edge) bool { return e.Lower.Kind == topology.Aggregator && !isSettled(e) }
+	torn := func(e *topology.Edge) bool { return !e.Mesh && e.Lower.Kind == topology.Aggregator && !isSettled(e) }
 	known = !slices.ContainsFunc(p.edges[x], torn)
 	for _, e := range p.uppers(x) {
 		if e.Upper.Section == nil || torn(e) {
@@ -94,6 +94,10 @@ func (p *Pass) above(x *topology.Vertex) (all []topology.Text, known bool) {
 		}
 		_, to, forward := suffixes(e.Upper.Section)
 		all = append(append(all, to...), forward...)
+		for _, l := range slices.Concat(e.Upper.Section.Settings.Leases, e.Upper.Node.Settings.Leases) {
+			l.Table.Value = strings.TrimPrefix(l.Table.Value, "/")
+			all = append(all, l.Table)
+		}
 	}
 	return all, known
 }

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"cmp"
 	"fmt"
 
 	"stktc/grammar/diag"
@@ -148,46 +147,3 @@ func (i *ignores) unused(found diag.List) diag.List {
 	}
 	return list
 }
-
-// places gathers what one check sees at many places, and folds what is the same mistake: K is what makes it the same.
-type places[K comparable] struct {
-	order []K
-	at    map[K][]sighting
-}
-
-// sighting is one place, on one node.
-type sighting struct {
-	node string
-	at   diag.Span
-}
-
-func (l *places[K]) add(k K, node string, at diag.Span) {
-	if l.at == nil {
-		l.at = map[K][]sighting{}
-	}
-	if l.at[k] == nil {
-		l.order = append(l.order, k)
-	}
-	l.at[k] = append(l.at[k], sighting{node, at})
-}
-
-// nodesOf lists the nodes of some sightings, each once.
-func nodesOf(seen []sighting) []string {
-	var list []string
-	for _, s := range seen {
-		list = append(list, s.node)
-	}
-	return unique(list)
-}
-
-// rest marks the places behind the first, each with the node that it is on.
-func rest(seen []sighting) []diag.Note {
-	var notes []diag.Note
-	for _, s := range seen[1:] {
-		notes = append(notes, note(s.at, "%s too", s.node))
-	}
-	return notes
-}
-
-// firstOf gives the first span that is somewhere.
-func firstOf(spans ...diag.Span) diag.Span { return cmp.Or(spans...) }

@@ -96,7 +96,7 @@ func (p *Pass) misnamings() []*misnaming {
 	}
 	for _, d := range p.dials() {
 		own := p.ownName(d.edge, d.to)
-		if defect(d.edge, d.from, topology.NameDiffers) && !own.IsZero() && !own.Unresolved && !d.line.Name.Unresolved && !p.namesake(d.to) {
+		if defect(d.edge, d.from, topology.NameDiffers) && !own.IsZero() && !own.Unresolved && !d.line.Name.Unresolved && own.Value != d.line.Name.Value && !p.namesake(d.to) { // a host of two names is STK101's
 			add(d.to, own, namer{d.from, d.line, "the line leads to it"})
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"stktc/grammar/diag"
@@ -19,7 +20,7 @@ var duplicateAddress = &Check{
 	Outside:  "address translation: hosts of different sites may have equal private addresses",
 	Alone:    true,
 	Text: Text{
-		What:    "Two lines of a section dial the same address and port, two hosts listen on the same address and port, or two peers sections of a balancer listen on the same port.",
+		What:    "Two lines of a section dial the same address and port, two hosts listen on the same address and port (of a private address in deployed files: and somebody dials both there, as sites may have equal private networks), or two peers sections of a balancer listen on the same port.",
 		Why:     "Behind one address there is one host with one name: the line with the other name is refused. Of two listeners on one port the kernel picks one for each session, so that about half of the greetings reach the wrong section.",
 		RunTime: "`haproxy -c` accepts it. `show peers` says `last_status=NAME` for the line with the wrong name, or `UNKN` where the wrong section answered; HAProxy does not dial again after either.",
 		Fix:     "Correct the address of one of the two lines; give each peers section a port of its own.",
@@ -129,6 +130,9 @@ func (p *Pass) sharedListeners() {
 			first[inSite] = listener{n, a}
 			return
 		}
+		if isPrivate(a.Host) && p.Cluster.Source == topology.FromDeployed && !p.inOneNetwork(before.node, n, a.Host) {
+			return
+		}
 		p.report(diag.Finding{
 			Summary: fmt.Sprintf("%s listens on `%s`, and so does %s", n.Name.Value, at, before.node.Name.Value),
 			Primary: note(a.Span, "the same address"),
@@ -147,4 +151,29 @@ func (p *Pass) sharedListeners() {
 			meet(n, s.Listen)
 		}
 	}
+}
+
+// isPrivate tells whether networks apart from each other may have the address at once.
+func isPrivate(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsPrivate()
+}
+
+// inOneNetwork tells whether somebody dials both hosts at the address: only then it is the same network. Deployed files do not tell sites.
+func (p *Pass) inOneNetwork(a, b *topology.Node, host string) bool {
+	if p.callers == nil {
+		p.callers = map[called][]*topology.Node{}
+		for _, d := range p.dials() {
+			k := called{d.to.Node, d.line.Address.Host}
+			p.callers[k] = append(p.callers[k], d.from.Node)
+		}
+	}
+	ofB := p.callers[called{b, host}]
+	return slices.ContainsFunc(p.callers[called{a, host}], func(n *topology.Node) bool { return slices.Contains(ofB, n) })
+}
+
+// called is a host, and the address that it is dialled at.
+type called struct {
+	node *topology.Node
+	host string
 }

@@ -72,6 +72,7 @@ peers mypeers
 }
 
 func runOneWay(p *Pass) {
+	var all foldedFindings
 	for _, e := range p.Graph.Edges {
 		if e.Lower.Kind == topology.Aggregator && e.Upper.Kind == topology.Aggregator {
 			continue // STK210, STK211 and STK217 are about these
@@ -79,10 +80,13 @@ func runOneWay(p *Pass) {
 		for _, silent := range []*topology.Vertex{e.Lower, e.Upper} {
 			_, explained := p.renamed[e]
 			if defect(e, silent, topology.OneWay) && !explained && !p.isUnnamed(e, other(e, silent)) && !p.namesake(other(e, silent)) {
-				p.report(oneWayFinding(p, e, silent))
+				all.add(oneWayFinding(p, e, silent), other(e, silent).Name, silent.Name, p.header(e, silent).String())
 			}
 		}
 	}
+	all.report(p, func(who, key []string) string {
+		return fmt.Sprintf("%s list %s, but %s does not list them", and(who), key[0], key[0])
+	})
 }
 
 func oneWayFinding(p *Pass, e *topology.Edge, silent *topology.Vertex) diag.Finding {

@@ -56,15 +56,19 @@ aggregations myl2
 }
 
 func runUpWithoutDown(p *Pass) {
+	var all foldedFindings
 	for _, e := range p.Graph.Edges {
 		up, down := e.LowerPeer, e.UpperPeer
 		if up == nil || up.Direction != topology.Up || e.Upper.Absent() || e.Lower == e.Upper || down != nil && down.Direction == topology.Down {
 			continue
 		}
 		if _, explained := p.renamed[e]; !explained && e.Upper.Kind == topology.Aggregator {
-			p.report(unmatchedMark(p, e, e.Lower, topology.Down))
+			all.add(unmatchedMark(p, e, e.Lower, topology.Down), e.Lower.Name, e.Upper.Name, fmt.Sprint(down == nil))
 		}
 	}
+	all.report(p, func(who, key []string) string {
+		return fmt.Sprintf("%s report up to %s, but %s does not list them as `down`", and(who), key[0], key[0])
+	})
 }
 
 // unmatchedMark is about a mark of one aggregator, up or down, that the other end does not return as wanted.

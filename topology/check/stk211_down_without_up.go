@@ -1,6 +1,8 @@
 package check
 
 import (
+	"fmt"
+
 	"stktc/grammar/diag"
 	"stktc/topology"
 )
@@ -42,13 +44,17 @@ aggregations myl2
 }
 
 func runDownWithoutUp(p *Pass) {
+	var all foldedFindings
 	for _, e := range p.Graph.Edges {
 		up, down := e.LowerPeer, e.UpperPeer
 		if down == nil || down.Direction != topology.Down || e.Lower.Absent() || e.Lower == e.Upper || up != nil && up.Direction == topology.Up {
 			continue
 		}
 		if _, explained := p.renamed[e]; !explained && e.Lower.Kind == topology.Aggregator {
-			p.report(unmatchedMark(p, e, e.Upper, topology.Up))
+			all.add(unmatchedMark(p, e, e.Upper, topology.Up), e.Upper.Name, e.Lower.Name, fmt.Sprint(up == nil))
 		}
 	}
+	all.report(p, func(who, key []string) string {
+		return fmt.Sprintf("%s count on %s, but %s does not list them as `up`", and(who), key[0], key[0])
+	})
 }

@@ -55,6 +55,7 @@ peers mypeers
 }
 
 func runFrom(p *Pass) {
+	var idle, near foldedFindings
 	for _, x := range p.Graph.Vertices {
 		members := p.members(x)
 		if x.Section == nil || len(members) == 0 {
@@ -65,12 +66,23 @@ func runFrom(p *Pass) {
 			switch {
 			case r.Any || r.From.Unresolved || r.From.Value == "":
 			case slices.ContainsFunc(members, func(e *topology.Edge) bool { return p.offers(e, r.From.Value) }):
-				p.nearMisses(x, r)
-			case !absent:
-				p.report(p.readsNothing(x, r))
+				p.nearMisses(x, r, &near)
+			case !absent && !slices.ContainsFunc(members, func(e *topology.Edge) bool { return hides(e.Lower, r.From.Value) }):
+				idle.add(p.readsNothing(x, r), x.Name, r.From.Value, r.To.Value)
 			}
 		}
 	}
+	idle.report(p, func(who []string, key []string) string {
+		return fmt.Sprintf("%s read tables ending in `%s`, but none of what is below them has one", and(who), key[0])
+	})
+	near.report(p, func(who []string, key []string) string {
+		return fmt.Sprintf("%s have no table ending in `%s`, which is read from them, but a table `%s`", and(who), key[1], key[0])
+	})
+}
+
+// hides tells whether a balancer has such a table, but in another peers section: STK303 says so.
+func hides(x *topology.Vertex, suffix string) bool {
+	return x.Kind == topology.Balancer && !x.Absent() && tableEnding(x.Node, suffix) != nil
 }
 
 // offers tells whether the lower end of an edge has a table with the suffix. Of an aggregator its rules are asked: that
@@ -161,7 +173,7 @@ func (p *Pass) elsewhere(x *topology.Vertex, suffix string) (diag.Span, string) 
 }
 
 // nearMisses is about nodes without a table for a rule that the other nodes have, but with one of nearly that name.
-func (p *Pass) nearMisses(x *topology.Vertex, r *topology.Rule) {
+func (p *Pass) nearMisses(x *topology.Vertex, r *topology.Rule, all *foldedFindings) {
 	for _, e := range p.members(x) {
 		if e.Lower.Kind != topology.Balancer || e.Lower.Absent() || p.offers(e, r.From.Value) {
 			continue
@@ -171,7 +183,7 @@ func (p *Pass) nearMisses(x *topology.Vertex, r *topology.Rule) {
 			if near == "" || p.isKnownSuffix(near) {
 				continue
 			}
-			p.report(diag.Finding{
+			all.add(diag.Finding{
 				Summary: fmt.Sprintf("%s has no table ending in `%s`, which %s reads, but a table `%s`", e.Lower.Name, r.From.Value, x.Name, t.Name.Value),
 				Primary: note(t.Name.Span, "is `%s` meant?", strings.TrimSuffix(t.Name.Value, near)+r.From.Value),
 				Related: []diag.Note{note(r.From.Span, "%s reads these", x.Name)},
@@ -179,7 +191,7 @@ func (p *Pass) nearMisses(x *topology.Vertex, r *topology.Rule) {
 				RunTime: &diag.RunTime{Command: "show peers", On: e.Lower.Name, Symptom: "`last_status=ESTA`, which looks healthy; the table is never asked for"},
 				Nodes:   []string{e.Lower.Name, x.Name},
 				Tables:  []string{t.Name.Value},
-			})
+			}, e.Lower.Name, t.Name.Value, r.From.Value)
 		}
 	}
 }

@@ -60,11 +60,13 @@ type demand struct {
 }
 
 func runDestination(p *Pass) {
-	for _, d := range p.demands() {
-		direct := slices.ContainsFunc(d.lack, func(h hop) bool { return h.by == h.first })
-		if len(d.lack) > 0 && (len(d.have) > 0 || direct && !d.consumed) {
-			p.report(d.finding())
+	for _, d := range p.unmet() {
+		f := d.finding()
+		if d.isNamed() {
+			f.Impact = "rules there name it already, so that HAProxy refuses the configuration; " + f.Impact
+			f.RunTime = &diag.RunTime{Command: "haproxy -c", On: d.lack[0].origin.Name, Symptom: fmt.Sprintf("exit 1: `unable to find table '%s'`", d.lack[0].ruleName())}
 		}
+		p.report(f)
 	}
 	for _, x := range p.Graph.Vertices {
 		if x.Section != nil && p.isKnown(x) {
@@ -73,12 +75,45 @@ func runDestination(p *Pass) {
 	}
 }
 
+// unmet lists the aggregates that some nodes should declare and do not. It is computed once.
+func (v *view) unmet() []*demand {
+	if v.lacking == nil {
+		v.lacking = slices.DeleteFunc(v.demands(), func(d *demand) bool {
+			direct := slices.ContainsFunc(d.lack, func(h hop) bool { return h.by == h.first })
+			return len(d.lack) == 0 || len(d.have) == 0 && (!direct || d.consumed)
+		})
+	}
+	return v.lacking
+}
+
+// ruleName is what rules of the node would call the result.
+func (h *hop) ruleName() string {
+	if h.table.InPeers {
+		return h.table.Peers.Value + "/" + written(h.name)
+	}
+	return written(h.name)
+}
+
+// isNamed tells whether rules of a node name the table that the node does not declare.
+func (d *demand) isNamed() bool {
+	return slices.ContainsFunc(d.lack, func(h hop) bool {
+		return slices.ContainsFunc(h.origin.Node.Uses, func(u *topology.TableUse) bool { return u.Table.Value == h.ruleName() && !u.Conditional })
+	})
+}
+
+// lacks tells whether a node does not declare a table that an aggregator makes for it: STK302 says so.
+func (v *view) lacks(n *topology.Node, ruleName string) bool {
+	return slices.ContainsFunc(v.unmet(), func(d *demand) bool {
+		return slices.ContainsFunc(d.lack, func(h hop) bool { return h.origin.Node == n && h.ruleName() == ruleName })
+	})
+}
+
 // demands lists the aggregates that come to nodes, in the order in which they are first made.
-func (p *Pass) demands() []*demand {
+func (v *view) demands() []*demand {
 	byName := map[string]*demand{}
 	var all []*demand
 	seen := map[[2]any]bool{} // a table may reach an aggregate on two ways
-	for _, h := range p.flows() {
+	for _, h := range v.flows() {
 		if key := [2]any{h.origin, h.name}; !h.delivered || seen[key] {
 			continue
 		} else {
@@ -90,8 +125,8 @@ func (p *Pass) demands() []*demand {
 			byName[h.name] = d
 			all = append(all, d)
 		}
-		d.consumed = d.consumed || p.readAbove(h.at, h.name)
-		tables := p.sharedTables(h.first)
+		d.consumed = d.consumed || v.readAbove(h.at, h.name)
+		tables := v.sharedTables(h.first)
 		if tableNamed(tables, h.name) != nil || tableNamed(tables, otherForm(h.name)) != nil {
 			d.have = append(d.have, h)
 		} else {
@@ -102,8 +137,8 @@ func (p *Pass) demands() []*demand {
 }
 
 // readAbove tells whether an aggregator above x reads a table, or may do so because its files are not known.
-func (p *Pass) readAbove(x *topology.Vertex, name string) bool {
-	return slices.ContainsFunc(p.uppers(x), func(e *topology.Edge) bool {
+func (v *view) readAbove(x *topology.Vertex, name string) bool {
+	return slices.ContainsFunc(v.uppers(x), func(e *topology.Edge) bool {
 		return e.Upper.Section == nil || slices.ContainsFunc(e.Upper.Section.Rules, func(r *topology.Rule) bool {
 			_, ok := apply(e.Upper.Section, r, name)
 			return ok || r.From.Unresolved

@@ -55,6 +55,7 @@ peers mypeers
 }
 
 func runUnattached(p *Pass) {
+	var folded foldedFindings
 	up := map[*topology.Node][]*topology.Edge{}
 	for _, e := range p.Graph.Edges {
 		if !e.Mesh && e.Lower.Node != nil && e.Lower.Kind == topology.Balancer && e.Upper.Section != nil {
@@ -62,14 +63,67 @@ func runUnattached(p *Pass) {
 		}
 	}
 	for _, n := range p.Cluster.Nodes {
+		var all []stray
 		for _, t := range n.Tables {
 			if t.InPeers || t.Peers.Unresolved || t.Name.Unresolved {
 				continue
 			}
 			if e, suffix := wants(up[n], t); e != nil {
-				p.report(unattachedFinding(p, n, t, e, suffix))
+				all = append(all, stray{n, t, e, suffix})
 			}
 		}
+		p.unattached(all, &folded)
+	}
+	folded.report(p, func(who, key []string) string {
+		if key[0] == "" {
+			return fmt.Sprintf("%s of %s are not attached to `peers %s`, so that they share nothing with %s", key[3], and(who), key[1], key[2])
+		}
+		return fmt.Sprintf("%s of %s are attached to `peers %s`, but %s is listed in `peers %s`", key[3], and(who), key[0], key[2], key[1])
+	})
+}
+
+// stray is a table that is not attached to the section of an aggregator that wants it.
+type stray struct {
+	node   *topology.Node
+	table  *topology.Table
+	edge   *topology.Edge
+	suffix topology.Text
+}
+
+// unattached reports the strays of one node: those that name the same wrong section are one mistake.
+func (p *Pass) unattached(all []stray, folded *foldedFindings) {
+	type key struct {
+		wrong    string
+		edge     *topology.Edge
+		silenced bool
+	}
+	groups := map[key][]stray{}
+	var order []key
+	for _, s := range all {
+		k := key{s.table.Peers.Value, s.edge, p.silences(firstOf(s.table.Peers.Span, s.table.Span))}
+		if len(groups[k]) == 0 {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], s)
+	}
+	for _, k := range order {
+		first := groups[k][0]
+		f := unattachedFinding(p, first.node, first.table, first.edge, first.suffix)
+		var tables []string
+		for i, s := range groups[k] {
+			tables = append(tables, s.table.Name.Value)
+			if i > 0 {
+				more := unattachedFinding(p, s.node, s.table, s.edge, s.suffix)
+				f.Related = append(f.Related, note(more.Primary.Span, "`%s` too", s.table.Name.Value))
+				f.Fixes[0].Edits = append(f.Fixes[0].Edits, more.Fixes[0].Edits...)
+			}
+		}
+		if len(tables) > 1 {
+			f.Summary = strings.Replace(f.Summary, code(tables[0])+" is", codes(tables)+" are", 1)
+			f.Summary = strings.Replace(f.Summary, "that it shares", "that they share", 1)
+		}
+		f.Tables = tables
+		folded.add(f, first.node.Name.Value, k.wrong, k.edge.PeersSection(k.edge.Lower).Name.Value, k.edge.Upper.Name, codes(tables))
 	}
 }
 

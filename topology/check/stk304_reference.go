@@ -35,7 +35,7 @@ func runReference(p *Pass) {
 	for _, n := range p.Cluster.Nodes {
 		u := p.usesOf(n)
 		for _, use := range n.Uses {
-			if name := missingTable(u, use); name != "" && !p.saidByCompiler(n, name) {
+			if name := missingTable(u, use); name != "" && !p.saidByCompiler(n, name) && !p.lacks(n, name) {
 				all.add(key{name, p.ignoring(use.Span)}, n.Name.Value, firstOf(use.Table.Span, use.Span))
 			}
 		}

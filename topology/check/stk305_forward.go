@@ -68,6 +68,7 @@ peers mypeers
 }
 
 func runForward(p *Pass) {
+	var idle, missing foldedFindings
 	for _, x := range p.Graph.Vertices {
 		if x.Section == nil {
 			continue
@@ -75,11 +76,17 @@ func runForward(p *Pass) {
 		above, known := p.above(x)
 		for _, f := range x.Section.Forwards {
 			if known && !f.Unresolved && !slices.ContainsFunc(above, func(t topology.Text) bool { return meets(t.Value, f.Value) }) {
-				p.report(p.madeByNobody(x, f, above))
+				idle.add(p.madeByNobody(x, f, above), x.Name, f.Value)
 			}
 		}
-		p.notForwarded(x, above)
+		p.notForwarded(x, above, &missing)
 	}
+	idle.report(p, func(who, key []string) string {
+		return fmt.Sprintf("%s forward tables ending in `%s`, but no aggregator above makes one", and(who), key[0])
+	})
+	missing.report(p, func(who, key []string) string {
+		return fmt.Sprintf("%s do not forward tables ending in `%s`, which come from above and which the nodes below declare", and(who), key[0])
+	})
 }
 
 // above lists the suffixes of the tables that the aggregators above x make or forward; false when some
@@ -88,7 +95,7 @@ func (p *Pass) above(x *topology.Vertex) (all []topology.Text, known bool) {
 	torn := func(e *topology.Edge) bool { return !e.Mesh && e.Lower.Kind == topology.Aggregator && !isSettled(e) }
 	known = !slices.ContainsFunc(p.edges[x], torn)
 	for _, e := range p.uppers(x) {
-		if e.Upper.Section == nil || torn(e) {
+		if e.Upper.Section == nil || torn(e) || len(e.Upper.Section.Rules) == 0 { // one without rules is STK401's
 			known = false
 			continue
 		}
@@ -131,7 +138,7 @@ func (p *Pass) madeByNobody(x *topology.Vertex, f topology.Text, above []topolog
 }
 
 // notForwarded is about tables from above that nodes below x declare and x keeps to itself.
-func (p *Pass) notForwarded(x *topology.Vertex, above []topology.Text) {
+func (p *Pass) notForwarded(x *topology.Vertex, above []topology.Text, all *foldedFindings) {
 	seen := map[string]bool{}
 	for _, t := range above {
 		forwarded := slices.ContainsFunc(x.Section.Forwards, func(f topology.Text) bool { return f.Unresolved || meets(f.Value, t.Value) })
@@ -152,7 +159,7 @@ func (p *Pass) notForwarded(x *topology.Vertex, above []topology.Text) {
 			}
 		}
 		if len(nodes) > 0 {
-			p.report(p.missingForward(x, t, nodes, declared))
+			all.add(p.missingForward(x, t, nodes, declared), x.Name, t.Value)
 		}
 	}
 }

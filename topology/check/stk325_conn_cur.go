@@ -34,8 +34,9 @@ func runConnCur(p *Pass) {
 	if stated != (sticktable.Version{}) && stated.Before(learnsNoConnCur) {
 		return
 	}
-	var all places[string]
-	ends := map[string][]diag.Edit{}
+	var seen []sighting
+	var tables []string
+	var ends []diag.Edit
 	for _, x := range p.balancers() {
 		sums := p.aggregates(x)
 		for _, t := range x.Node.Tables {
@@ -43,29 +44,31 @@ func runConnCur(p *Pass) {
 			if sums[t] == nil || at.IsZero() || t.RecvOnly || p.silences(at) {
 				continue
 			}
-			all.add(t.Name.Value, x.Name, at)
+			seen = append(seen, sighting{x.Name, at})
+			tables = append(tables, t.Name.Value)
 			end := t.Span
 			end.Start = end.End
-			ends[t.Name.Value] = append(ends[t.Name.Value], p.replace(end, " recv-only")...)
+			ends = append(ends, p.replace(end, " recv-only")...)
 		}
 	}
-	for _, name := range all.order {
-		seen := all.at[name]
-		who := nodesOf(seen)
-		f := diag.Finding{
-			Summary: fmt.Sprintf("%s %s `conn_cur` in `%s`, which is a sum; without `recv-only` it is not taken from peers", and(who), verb(len(who), "stores", "store"), name),
-			Primary: note(seen[0].at, "stays 0"),
-			Related: rest(seen),
-			Impact:  "a rule that looks at the sum of current connections never applies",
-			RunTime: &diag.RunTime{Command: "show table " + name, On: who[0], Symptom: "`conn_cur=0` for every key; all sessions look healthy"},
-			Nodes:   who,
-			Tables:  []string{name},
-		}
-		if !stated.Before(recvOnlySince) {
-			f.Fixes = []diag.Fix{{Title: "add `recv-only`", Safe: true, Edits: ends[name]}}
-		} else {
-			f.Fixes = []diag.Fix{{Title: "leave `conn_cur` out of the sum; or, once all balancers run HAProxy 3.2, add `recv-only`"}}
-		}
-		p.report(f)
+	if seen == nil {
+		return
 	}
+	who := nodesOf(seen)
+	tables = unique(tables)
+	f := diag.Finding{
+		Summary: fmt.Sprintf("%s %s `conn_cur` in %s, which %s filled by aggregators; without `recv-only` it is not taken from peers", and(who), verb(len(who), "stores", "store"), codes(tables), verb(len(tables), "is", "are")),
+		Primary: note(seen[0].at, "stays 0"),
+		Related: rest(seen),
+		Impact:  "a rule that looks at the sum of current connections never applies",
+		RunTime: &diag.RunTime{Command: "show table " + tables[0], On: who[0], Symptom: "`conn_cur=0` for every key; all sessions look healthy"},
+		Nodes:   who,
+		Tables:  tables,
+	}
+	if stated.Before(recvOnlySince) {
+		f.Fixes = []diag.Fix{{Title: "leave `conn_cur` out of the sums; or, once all balancers run HAProxy 3.2, add `recv-only`"}}
+	} else {
+		f.Fixes = []diag.Fix{{Title: "add `recv-only`", Safe: true, Edits: ends}}
+	}
+	p.report(f)
 }

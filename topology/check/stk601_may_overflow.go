@@ -33,14 +33,19 @@ type capacity struct {
 }
 
 func runMayOverflow(p *Pass) {
-	all := map[string]*capacity{}
-	var order []string
+	type key struct {
+		at   *topology.Vertex
+		name string
+	}
+	all := map[key]*capacity{}
+	var order []key
 	for _, h := range p.flows() {
-		c := all[h.name]
+		k := key{h.at, h.name}
+		c := all[k]
 		if c == nil {
 			c = &capacity{counted: map[*topology.Table]bool{}}
-			all[h.name] = c
-			order = append(order, h.name)
+			all[k] = c
+			order = append(order, k)
 		}
 		if !c.counted[h.table] {
 			c.counted[h.table] = true
@@ -52,9 +57,9 @@ func runMayOverflow(p *Pass) {
 		}
 	}
 	var f diag.Finding
-	for _, name := range order {
-		c := all[name]
-		if c.room == 0 || c.room >= c.sources || p.silences(c.at.at) || p.smallerThanSource(name, c) {
+	for _, k := range order {
+		c, name := all[k], k.name
+		if c.room == 0 || c.room >= c.sources || p.silences(c.at.at) || c.smallerThanSource() {
 			continue
 		}
 		f.Tables = append(f.Tables, written(name))
@@ -64,6 +69,7 @@ func runMayOverflow(p *Pass) {
 	if f.Tables == nil {
 		return
 	}
+	f.Tables = unique(f.Tables)
 	f.Summary = fmt.Sprintf("%s %s room for fewer keys on %s than what %s made of on all nodes together", codes(f.Tables), verb(len(f.Tables), "has", "have"), and(unique(f.Nodes)), verb(len(f.Tables), "it is", "they are"))
 	f.Primary, f.Related = f.Related[0], f.Related[1:]
 	f.Impact = "if the nodes see different keys, the oldest are removed before they expire"
@@ -71,7 +77,7 @@ func runMayOverflow(p *Pass) {
 }
 
 // smallerThanSource: then STK323 says it.
-func (p *Pass) smallerThanSource(name string, c *capacity) bool {
+func (c *capacity) smallerThanSource() bool {
 	for t := range c.counted {
 		if t.Shape.Size > c.room {
 			return true

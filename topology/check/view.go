@@ -22,6 +22,8 @@ type view struct {
 	dialled  []dial                                                   // see dials
 	flowed   []hop                                                    // see flows
 	followed []hop                                                    // see allFlows
+	callers  map[called][]*topology.Node                              // see inOneNetwork
+	lacking  []*demand                                                // see unmet
 	standIns map[string][]*topology.Vertex                            // see hasStandIn
 	stepped  []step                                                   // see steps
 	used     map[*topology.Node]*tableUses                            // see usesOf

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -31,7 +32,7 @@ type conversation struct {
 
 const (
 	requestWait = time.Second     // how long a returning node may take to ask for what it lost, before we ask it
-	askAgain    = 6 * time.Second // after a partial lesson: HAProxy takes itself for complete 5 s after its start
+	askLater    = 6 * time.Second // after a partial lesson: HAProxy takes itself for complete 5 s after its start
 )
 
 // begin opens the session in all tables, tells an aggregator what we are, and asks the peer for what it has, now or when it had back what it lost.
@@ -121,8 +122,16 @@ func (c *conversation) Define(def *peers.TableDefinition) []*store.Source {
 	var sources []*store.Source
 	for _, m := range c.members {
 		for _, t := range m.section.accepts(m.direction, def.Name) {
+			if t == nil {
+				c.Refused(def.Name, errTooManyTables)
+				continue
+			}
 			c.enter(t)
+			_, before := t.Definition()
 			src, err := t.Source(c.l.name, def.Definition)
+			if _, now := t.Definition(); now != before && before != 0 {
+				m.section.askOthers(c.l, t)
+			}
 			if err != nil {
 				c.Refused(def.Name, err)
 				continue
@@ -139,6 +148,11 @@ func (c *conversation) Define(def *peers.TableDefinition) []*store.Source {
 
 // ResyncRequested implements session.Owner.
 func (c *conversation) ResyncRequested() {
+	c.mu.Lock()
+	if c.ask != nil && !c.asked {
+		c.ask.Stop() // until it has confirmed the lesson, or said nothing for a while after it
+	}
+	c.mu.Unlock()
 	var own []session.Own
 	if c.l.asks(c.process) {
 		own = c.own()
@@ -150,7 +164,11 @@ func (c *conversation) ResyncRequested() {
 func (c *conversation) taught(givenBack, finished bool) {
 	c.mu.Lock()
 	c.saidFinished = finished
+	asked := c.asked
 	c.mu.Unlock()
+	if !asked {
+		c.askIn(requestWait)
+	}
 	if !givenBack {
 		c.log.Warn("the lesson was too short to give everything back")
 		c.mu.Lock()
@@ -168,6 +186,34 @@ func (s *section) isWhole() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.whole
+}
+
+// errTooManyTables refuses a table of a peer.
+var errTooManyTables = errors.New("the section has too many tables already")
+
+// askOthers asks the table's other sources to teach again, after its shape changed: what they sent of a data type that was left out, or not there, is not kept.
+func (s *section) askOthers(but *link, t *table) {
+	for _, m := range s.currentMembers() {
+		if m.link == but || !t.takes(m.direction) {
+			continue
+		}
+		m.link.mu.Lock()
+		c := m.link.owner
+		m.link.mu.Unlock()
+		if c != nil {
+			c.askAgain()
+		}
+	}
+}
+
+// askAgain asks for a lesson if one was asked for before: else that is still to come.
+func (c *conversation) askAgain() {
+	c.mu.Lock()
+	asked := c.asked && !c.ended
+	c.mu.Unlock()
+	if asked {
+		c.askNow()
+	}
 }
 
 // own lists what the peer gets back, each of its tables once.
@@ -214,10 +260,11 @@ func (c *conversation) LessonEnded(finished bool) {
 	answer := c.waiting
 	c.waiting = false
 	c.mu.Unlock()
-	if finished {
+	switch {
+	case finished && (answer || !c.l.isNode()): // a node says so only when asked
 		c.dropStale()
-	} else if answer {
-		c.askIn(askAgain)
+	case !finished && answer:
+		c.askIn(askLater)
 	}
 	c.l.note(c, finished)
 	c.review()

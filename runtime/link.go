@@ -150,7 +150,7 @@ func (l *link) adopt(conn net.Conn, unread []byte, via *listener, pid int) {
 	process := l.process(pid)
 	l.notePID(pid)
 	c := &conversation{l: l, log: l.log, begun: map[*table]bool{}, members: l.members, process: process}
-	c.sess = session.New(session.Config{Conn: conn, Unread: unread, Owner: c, Clock: l.a.now, Logger: l.log})
+	c.sess = session.New(session.Config{Conn: conn, Unread: unread, Owner: c, Clock: l.a.now})
 	l.sess, l.done, l.owner = c.sess, make(chan struct{}), c
 	inbound := via != nil
 	l.conn, l.via = conn, via
@@ -268,7 +268,7 @@ func (l *link) retire() {
 
 // hold drops what the peer contributed to the table when it stays away for too long.
 func (l *link) hold(t *table) {
-	wait := t.hold
+	wait := time.Duration(t.hold.Load())
 	if wait == 0 {
 		if wait = t.LastDefinition(l.name).Expire; wait == 0 {
 			wait = DefaultHold
@@ -276,11 +276,19 @@ func (l *link) hold(t *table) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.holds[t] = time.AfterFunc(wait, func() {
+	var timer *time.Timer
+	timer = time.AfterFunc(wait, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.holds[t] != timer { // the peer is back
+			return
+		}
+		delete(l.holds, t)
 		if n := t.Drop(l.name, l.a.now()); n > 0 {
 			l.log.Warn("contributions dropped: the peer stays away", "table", t.Name(), "entries", n)
 		}
 	})
+	l.holds[t] = timer
 }
 
 // unhold is called when the peer is back.

@@ -24,6 +24,7 @@ type listener struct {
 	address string
 	serves  atomic.Pointer[serves]
 	slots   chan struct{} // handshakes under way
+	guests  guests
 }
 
 // serves is what a listener does; a reload changes it.
@@ -35,7 +36,8 @@ type serves struct {
 // Limits of what strangers may cost.
 const (
 	helloTimeout  = 5 * time.Second
-	maxHandshakes = 128
+	maxHandshakes = 512
+	maxFromOne    = 64                  // of these from one address: a stranger alone cannot keep peers out
 	maxKnown      = 4 * MaxDynamicPeers // names of dynamic peers that are remembered, connected or not
 )
 
@@ -118,10 +120,16 @@ func (l *listener) serve(ctx context.Context) {
 			}
 			continue
 		}
+		from := origin(conn)
+		if !l.guests.enter(from) {
+			conn.Close()
+			continue
+		}
 		l.slots <- struct{}{}
 		l.a.running.Go(func() {
 			l.welcome(ctx, conn)
 			<-l.slots
+			l.guests.leave(from)
 		})
 	}
 }

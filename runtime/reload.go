@@ -155,6 +155,9 @@ func (a *Aggregator) configure(s *section, cfg Section, oldLinks []*link, places
 		s.dropTables()
 	}
 	s.unmark()
+	if s.released.Load() {
+		s.renewLeases()
+	}
 	if a.serving != nil && !slices.Equal(wasSources, s.sources()) {
 		a.running.Go(func() { s.fallSilent(); s.review() })
 	}
@@ -197,7 +200,8 @@ func (s *section) dropTables() {
 		keep := t.kind == summed && slices.Contains(s.cfg.Rules, t.rule) || t.kind == forwarded && s.cfg.forwards(t.Name()) ||
 			t.kind == leased && slices.ContainsFunc(s.cfg.Leases, func(l Lease) bool { return l.Table == t.Name() })
 		if keep {
-			t.hold, t.pace = s.cfg.Hold, s.cfg.Pace
+			t.hold.Store(int64(s.cfg.Hold))
+			t.pace.Store(int64(s.cfg.Pace))
 			order = append(order, t)
 		} else {
 			delete(s.tables, t.Name())

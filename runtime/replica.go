@@ -79,7 +79,7 @@ func (s *section) shouldWrite() bool {
 		first = first && m.link.local < m.link.name
 		since := m.link.writesSince()
 		someWrites = someWrites || !since.IsZero()
-		older = older || !since.IsZero() && (s.wrote.IsZero() || since.Before(s.wrote))
+		older = older || !since.IsZero() && (s.wrote.IsZero() || writesLonger(m.link, since, s.wrote))
 	}
 	switch {
 	case !others:
@@ -90,6 +90,17 @@ func (s *section) shouldWrite() bool {
 		return !older && !s.wrote.IsZero()
 	}
 	return first
+}
+
+// skew is how far apart two times may be that are one: the word of the other takes its time.
+const skew = 50 * time.Millisecond
+
+// writesLonger tells whether the replica has been writing for longer than we have; of two that began at one time the first name goes on.
+func writesLonger(l *link, since, ours time.Time) bool {
+	if d := since.Sub(ours); d > skew || d < -skew {
+		return d < 0
+	}
+	return l.name < l.local
 }
 
 // tellWriting notes since when we write and are whole, and tells the replicas. The caller holds s.mu.

@@ -49,8 +49,8 @@ type table struct {
 	*store.Table
 	rule Rule // that makes it; zero for a forwarded table
 	kind tableKind
-	hold time.Duration // Section.Hold
-	pace time.Duration // Section.Pace
+	hold atomic.Int64 // Section.Hold
+	pace atomic.Int64 // Section.Pace
 }
 
 // tableKind is where a table's contents come from.
@@ -97,6 +97,9 @@ func (s *section) fallSilent() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if !s.closed {
+			for _, g := range s.groups {
+				g.choose(s) // before anything is sent: two members may have begun to teach
+			}
 			s.release("learn-timeout")
 			s.look()
 		}
@@ -149,19 +152,27 @@ func (c *Section) forwards(name string) bool {
 	return slices.ContainsFunc(c.Forwards, func(suffix string) bool { return strings.HasSuffix(name, suffix) })
 }
 
-// table finds or makes the table of that name. A new one is sent to everybody who gets it.
+// maxTables bounds the tables that peers can make a section keep: each takes some 50 KB while it is empty.
+const maxTables = 1024
+
+// table finds or makes the table of that name; nil if there are too many. A new one is sent to everybody who gets it.
 func (s *section) table(name string, rule Rule, kind tableKind) *table {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := s.tables[name]; t != nil {
 		return t
 	}
+	if len(s.tables) >= maxTables {
+		return nil
+	}
 	return s.newTable(name, rule, kind)
 }
 
 // newTable makes a table. The caller holds s.mu.
 func (s *section) newTable(name string, rule Rule, kind tableKind) *table {
-	t := &table{Table: store.New(name), rule: rule, kind: kind, hold: s.cfg.Hold, pace: s.cfg.Pace}
+	t := &table{Table: store.New(name), rule: rule, kind: kind}
+	t.hold.Store(int64(s.cfg.Hold))
+	t.pace.Store(int64(s.cfg.Pace))
 	s.tables[name] = t
 	s.order = append(slices.Clip(s.order), t)
 	for _, g := range s.groups {
@@ -198,7 +209,7 @@ func (t *table) sourceName() string {
 // offer lets the peer have a table of the section, if it gets it.
 func (m *member) offer(t *table) {
 	if t.sends(m.direction) {
-		m.link.withSession(func(sess *session.Session) { sess.Send(t.Table, m.ready(t), t.pace) })
+		m.link.withSession(func(sess *session.Session) { sess.Send(t.Table, m.ready(t), time.Duration(t.pace.Load())) })
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -60,7 +59,6 @@ type Config struct {
 	Unread []byte // bytes that were read behind the handshake
 	Owner  Owner
 	Clock  func() uint32 // milliseconds, see package store
-	Logger *slog.Logger
 }
 
 // Session is one conversation.
@@ -68,7 +66,6 @@ type Session struct {
 	conn  net.Conn
 	owner Owner
 	clock func() uint32
-	log   *slog.Logger
 	read  reader
 	deaf  atomic.Bool // updates of the peer are passed over
 	wake  chan struct{}
@@ -99,7 +96,7 @@ type Stats struct {
 // New makes a session over an established connection. Run starts it.
 func New(cfg Config) *Session {
 	s := &Session{
-		conn: cfg.Conn, owner: cfg.Owner, clock: cfg.Clock, log: cfg.Logger,
+		conn: cfg.Conn, owner: cfg.Owner, clock: cfg.Clock,
 		wake: make(chan struct{}, 1), acks: map[uint32]uint32{},
 	}
 	s.read.init(cfg.Unread)
@@ -166,9 +163,14 @@ func (s *Session) Deafen(deaf bool) { s.deaf.Store(deaf) }
 // Ask asks the peer to teach everything that it has.
 func (s *Session) Ask() { s.control(peers.ResyncRequest) }
 
+// maxControls bounds what a peer can make us owe it: HAProxy waits for the answer to one lesson before it ends the next.
+const maxControls = 64
+
 func (s *Session) control(t peers.Type) {
 	s.mu.Lock()
-	s.controls = append(s.controls, t)
+	if len(s.controls) < maxControls {
+		s.controls = append(s.controls, t)
+	}
 	s.mu.Unlock()
 	s.Wake()
 }
@@ -205,6 +207,10 @@ type Own struct {
 // done is called, by the writer, with whether everything was given back, and what was said.
 func (s *Session) Teach(own []Own, finished func() bool, done func(givenBack, finished bool)) {
 	s.mu.Lock()
+	if s.lesson != nil { // asked again before it ended: it goes on
+		s.mu.Unlock()
+		return
+	}
 	s.lesson = &lesson{finished: finished, done: done, until: time.Now().Add(lessonLimit)}
 	for _, o := range own {
 		s.lesson.own = append(s.lesson.own, newOwnWalk(o, s.nextTableID()))

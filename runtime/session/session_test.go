@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -64,7 +63,7 @@ func start(t *testing.T, deaf bool) *talk {
 	a, b := net.Pipe()
 	began := time.Now()
 	k := &talk{t: t, o: &owner{table: store.New("/t.sum"), asked: func() {}}, end: b, done: make(chan struct{}), heard: make(chan struct{})}
-	k.Session = New(Config{Conn: a, Owner: k.o, Clock: func() uint32 { return uint32(time.Since(began).Milliseconds()) }, Logger: slog.New(slog.DiscardHandler)})
+	k.Session = New(Config{Conn: a, Owner: k.o, Clock: func() uint32 { return uint32(time.Since(began).Milliseconds()) }})
 	k.o.table.Begin("lb1")
 	go func() {
 		defer close(k.done)

@@ -63,7 +63,8 @@ type writer struct {
 	current  uint32    // table that the peer takes updates for, 0: none
 	nextBeat time.Time // when the next heartbeat is due
 	beats    int
-	turn     int // output to begin with, so that none starves
+	paced    bool // something was held back by its pace
+	turn     int  // output to begin with, so that none starves
 }
 
 // writeLoop sends what there is to send until ctx ends or writing fails.
@@ -80,6 +81,7 @@ func (s *Session) writeLoop(ctx context.Context) error {
 			continue
 		}
 		if s.drained() {
+			s.closeWrite(ctx)
 			return ErrDrained
 		}
 		timer.Reset(time.Until(w.due()))
@@ -89,6 +91,29 @@ func (s *Session) writeLoop(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+	}
+}
+
+// farewell is how long the peer may take to read what was sent last: closing with unread input would reset the connection, and lose it.
+const farewell = 500 * time.Millisecond
+
+// closeWrite ends our half of the connection and waits until the peer ends its own.
+func (s *Session) closeWrite(ctx context.Context) {
+	conn, ok := s.conn.(interface{ CloseWrite() error })
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	if s.cause == nil {
+		s.cause = ErrDrained
+	}
+	s.mu.Unlock()
+	conn.CloseWrite()
+	timer := time.NewTimer(farewell)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -133,8 +158,9 @@ func (w *writer) encode() bool {
 	if !w.giveBack() {
 		return true
 	}
+	w.paced = false
 	all := w.updates()
-	said := w.endLesson() || w.announcement(all)
+	said := w.endLesson() || w.announcement(all && !w.paced)
 	w.acks()
 	return said || !all
 }
@@ -266,11 +292,9 @@ func (s *Session) sendable() []*output {
 
 // output appends one table's sums.
 func (w *writer) output(out *output) bool {
-	if out.pace > 0 {
-		if time.Now().Before(out.next) && !w.teaching() {
-			return true
-		}
-		defer func() { out.next = time.Now().Add(out.pace) }()
+	if time.Now().Before(out.next) && out.cursor.Pending() && !out.cursor.Walking() && !w.hurries() {
+		w.paced = true
+		return true
 	}
 	for out.cursor.Pending() {
 		if out.layout == nil && !w.refresh(out) {
@@ -293,15 +317,18 @@ func (w *writer) output(out *output) bool {
 		if !all {
 			return false
 		}
+		if out.pace > 0 {
+			out.next = time.Now().Add(out.pace)
+		}
 	}
 	return true
 }
 
-// teaching tells whether a lesson is under way.
-func (w *writer) teaching() bool {
+// hurries tells whether no pace is kept: a lesson is under way, or the session is about to end.
+func (w *writer) hurries() bool {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	return w.s.lesson != nil
+	return w.s.lesson != nil || w.s.draining
 }
 
 // refresh takes over the table's definition; it tells whether the table has one.
@@ -326,6 +353,9 @@ func (w *writer) endLesson() bool {
 	s.mu.Unlock()
 	if l == nil {
 		return false
+	}
+	if len(l.own) > 0 && time.Now().Before(l.until) {
+		return false // it came while this round was under way
 	}
 	finished := l.finished()
 	for _, out := range s.sendable() {

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -132,10 +133,13 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
+// positions writes spans as FILE:LINE, each line once.
 func positions(spans []diag.Span) []string {
 	var s []string
 	for _, at := range spans {
-		s = append(s, fmt.Sprintf("%s:%d", at.File, at.Start.Line))
+		if p := fmt.Sprintf("%s:%d", at.File, at.Start.Line); !slices.Contains(s, p) {
+			s = append(s, p)
+		}
 	}
 	return s
 }

@@ -91,7 +91,8 @@ func localpeerUnlisted(p *Pass, n *topology.Node, s *topology.PeersSection) diag
 	}
 	f.Impact, f.RunTime = removed(n, s)
 	meant := s.Local
-	f.Related = append(f.Related, note(s.Local.Span, "this line without an address stands for the balancer itself"))
+	f.Related = append(f.Related, note(s.Local.Span, "%s", ownLine(s)))
+	f.Related = append(f.Related, p.knownAs(n, s.Local.Value)...)
 	if s.Local.IsZero() {
 		f.Related = []diag.Note{note(s.Header, "%s here, none of them `%s`", count(len(s.Peers), "line"), own.Value)}
 		for _, peer := range s.Peers {
@@ -109,6 +110,25 @@ func localpeerUnlisted(p *Pass, n *topology.Node, s *topology.PeersSection) diag
 		f.Fixes = []diag.Fix{{Title: "localpeer " + meant.Value, Safe: true, Edits: p.replace(own.Span, meant.Value)}}
 	}
 	return f
+}
+
+// ownLine says why a line stands for the balancer itself.
+func ownLine(s *topology.PeersSection) string {
+	if s.Style == topology.PeerStyle {
+		return "this line has its own address"
+	}
+	return "this line without an address stands for the balancer itself"
+}
+
+// knownAs marks the lines of others that call a host by a name which is not its localpeer.
+func (p *Pass) knownAs(n *topology.Node, name string) []diag.Note {
+	var notes []diag.Note
+	for _, d := range p.dials() {
+		if d.to.Node == n && d.line.Name.Value == name && len(notes) < maxNamed {
+			notes = append(notes, note(d.line.Name.Span, "and %s knows it as `%s`", d.from.Name, name))
+		}
+	}
+	return notes
 }
 
 // noLocalServer is about a section with bind and server lines, all of them with an address.

@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"slices"
 
 	"stktc/grammar/diag"
 	"stktc/topology"
@@ -46,12 +45,15 @@ peers mypeers
 
 func runAbsent(p *Pass) {
 	var missing []topology.Text
+	gone := map[string]bool{} // a name that leads to a known host by another way is STK103's
+	for _, x := range p.Graph.Vertices {
+		gone[x.Name] = gone[x.Name] || x.Absent() && len(p.edges[x]) > 0
+	}
+	for _, a := range p.renamed {
+		gone[a.line.Name.Value] = false
+	}
 	for _, t := range p.Cluster.Absent {
-		explained := slices.ContainsFunc(p.Graph.Edges, func(e *topology.Edge) bool {
-			a, ok := p.renamed[e]
-			return ok && a.line.Name.Value == t.Value
-		})
-		if !explained && !t.Unresolved {
+		if gone[t.Value] && !t.Unresolved {
 			missing = append(missing, t)
 		}
 	}

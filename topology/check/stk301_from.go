@@ -120,13 +120,30 @@ func (p *Pass) readsNothing(x *topology.Vertex, r *topology.Rule) diag.Finding {
 	}
 	f.Notes = firstFew(f.Notes)
 	if at, near := p.nearest(members, suffix); near != "" {
-		f.Notes = append(f.Notes, "closest: "+code(near))
+		f.Notes = append(f.Notes, p.closest(members, near, r.To.Value))
 		f.Related = []diag.Note{note(at, "is `%s` meant?", near)}
 		f.Fixes = []diag.Fix{{Title: fmt.Sprintf("from %s to %s", near, r.To.Value), Edits: p.replace(r.From.Span, near)}}
 	} else if at, who := p.elsewhere(x, suffix); who != "" {
 		f.Related = []diag.Note{note(at, "`%s` exists on %s, which is not below %s", suffix, who, x.Name)}
 	}
 	return f
+}
+
+// closest tells how many tables have the suffix that was likely meant, and how many of these have the table that the rule would make of them.
+func (p *Pass) closest(members []*topology.Edge, near, to string) string {
+	tables, twins := 0, 0
+	for _, e := range members {
+		offered := p.offered(e)
+		for _, name := range offered {
+			if base, ok := strings.CutSuffix(name, near); ok {
+				tables++
+				if slices.Contains(offered, base+to) {
+					twins++
+				}
+			}
+		}
+	}
+	return fmt.Sprintf("closest: %s: %s, of which %d %s a twin ending in %s", code(near), count(tables, "table"), twins, verb(twins, "has", "have"), code(to))
 }
 
 func firstFew(list []string) []string { return list[:min(len(list), maxNamed)] }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"net/netip"
+	"slices"
 
 	"stktc/topology"
 )
@@ -34,13 +35,17 @@ func (d *deployed) localPeer(n *topology.Node, s *topology.PeersSection) {
 			own = i
 		}
 	}
-	if own < 0 && n.LocalPeer.IsZero() {
+	if own < 0 && !n.LocalPeer.IsZero() { // a localpeer that names no line: which one it was to name
+		own = slices.IndexFunc(s.Peers, func(p *topology.Peer) bool { return p.Name.Value == n.Dir })
+	}
+	if own < 0 {
 		own = d.listedLine(s)
 	}
 	if own < 0 {
 		return
 	}
-	s.Local, s.Listen = s.Peers[own].Name, s.Peers[own].Address
+	line := s.Peers[own]
+	s.Local, s.Listen, s.TLS, s.LocalTLS = line.Name, line.Address, line.TLS, line.TLS
 	s.Peers = append(s.Peers[:own:own], s.Peers[own+1:]...)
 }
 

@@ -57,7 +57,7 @@ func (b *Batch) plan(t *Table) {
 	}
 }
 
-// Apply makes the updates the source's contributions, as of now. Each is the newest absolute value of its key.
+// Apply makes the updates the source's contributions, as of now. Each is the newest absolute value of its key. A dead source's are ignored.
 func (src *Source) Apply(b *Batch, now uint32) {
 	n := b.Len()
 	if n == 0 {
@@ -70,17 +70,26 @@ func (src *Source) Apply(b *Batch, now uint32) {
 		if b.heads[i] == 0 {
 			continue
 		}
-		s := &t.shards[i]
-		s.mu.Lock()
-		moves := src.from.moves
-		s.warm(b, i)
-		for at := b.heads[i]; at != 0; at = b.chain[at-1] {
-			u := int(at - 1)
-			s.apply(src, moves, b.hashes[u], b.key(u), b.lives[u], b.values[u*width:(u+1)*width], now)
+		if !t.shards[i].applyAll(src, b, width, now) {
+			return
 		}
-		s.unlock()
 	}
 	t.updates.Add(uint64(n))
+}
+
+// applyAll makes the batch's updates of this shard, with width values each, and tells whether the source lives.
+func (s *shard) applyAll(src *Source, b *Batch, width int, now uint32) bool {
+	s.mu.Lock()
+	defer s.unlock()
+	if src.dead {
+		return false
+	}
+	s.warm(b, s.number)
+	for at := b.heads[s.number]; at != 0; at = b.chain[at-1] {
+		u := int(at - 1)
+		s.apply(src, b.hashes[u], b.key(u), b.lives[u], b.values[u*width:(u+1)*width], now)
+	}
+	return true
 }
 
 // warm touches what the shard's updates will need, first all index slots, then all rows: reads that do not wait for each other cost a third of reads that do. At 1 million keys
@@ -101,7 +110,7 @@ func (s *shard) warm(b *Batch, shard int) {
 	}
 }
 
-func (s *shard) apply(src *Source, moves []move, hash uint64, key []byte, life uint32, values []uint64, now uint32) {
+func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values []uint64, now uint32) {
 	if len(key) > s.lay.keyLen {
 		return
 	}
@@ -125,8 +134,8 @@ func (s *shard) apply(src *Source, moves []move, hash uint64, key []byte, life u
 		c[who] |= noDeadline
 	}
 	c[deadline] = now + min(life, maxLife)
-	for m := range moves {
-		moves[m].store(c[contribHead:], values, now)
+	for m := range src.moves {
+		src.moves[m].store(c[contribHead:], values, now)
 	}
 	s.changed = s.log.touch(row, r, s.rows) || s.changed
 	s.rearm(r, row, now)

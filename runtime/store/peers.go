@@ -92,16 +92,23 @@ func (t *Table) DropStale(name string, now uint32) int { return t.drop(name, tru
 
 // Drop drops all of the peer's contributions, and what it said of the table's shape.
 func (t *Table) Drop(name string, now uint32) int {
-	n := t.drop(name, false, now)
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if _, p := t.knownPeer(name); p != nil && p.defined {
-		p.defined = false
-		if t.defined() {
-			t.redefine()
-		}
+	if _, p := t.knownPeer(name); p != nil {
+		t.undefine(p)
 	}
-	return n
+	t.mu.Unlock()
+	return t.drop(name, false, now)
+}
+
+// undefine takes what the peer said of the table's shape out of it, and its way in.
+func (t *Table) undefine(p *peer) {
+	p.def, p.defined = sticktable.Definition{}, false
+	t.lockShards()
+	defer t.unlockShards()
+	p.setSource(nil)
+	if t.defined() {
+		t.redefine()
+	}
 }
 
 // defined tells whether some peer has defined the table: if none has, it keeps the shape that it had.

@@ -40,7 +40,7 @@ type peer struct {
 	defined    bool
 	generation uint8 // of its present or last session
 	connected  bool
-	moves      []move // guarded by every shard's lock: written under all of them, read under any
+	source     *Source // its way in; nil if it has none
 }
 
 // Mismatch is a data type that is left out of the sums because sources disagree on its arguments.
@@ -87,12 +87,15 @@ func (t *Table) hash(key []byte) uint64 { return maphash.Bytes(t.seed, key) }
 
 func (t *Table) shardOf(hash uint64) *shard { return &t.shards[hash>>58] }
 
-// Source is one peer's way into the table, for one session and one definition. It is used by one goroutine.
+// Source is one peer's way into the table, for one session and one definition. It is used by one goroutine. A peer has one at a time: with the
+// next, or when the peer is dropped, it is dead and takes nothing.
 type Source struct {
 	t      *Table
-	from   *peer
 	number uint16
 	gen    uint8
+
+	moves []move // this and dead are guarded by every shard's lock: written under all of them, read under any
+	dead  bool
 }
 
 // Begin notes that a session with the peer began: what it contributes from now on can be told from what it left behind.
@@ -126,11 +129,33 @@ func (t *Table) Source(name string, def sticktable.Definition) (*Source, error) 
 		}
 	}
 	p := t.peers[number]
-	if !p.defined || !sameDefinition(&p.def, &def) {
-		p.def, p.defined = def, true
-		t.redefine()
+	p.def, p.defined = def, true
+	src := &Source{t: t, number: uint16(number), gen: p.generation}
+	t.lockShards()
+	defer t.unlockShards()
+	p.setSource(src)
+	t.redefine()
+	return src, nil
+}
+
+// setSource makes src the peer's way in, nil for none; the one before is dead: its values come in another order. The caller holds all shards' locks.
+func (p *peer) setSource(src *Source) {
+	if p.source != nil {
+		p.source.dead, p.source.moves = true, nil
 	}
-	return &Source{t: t, from: p, number: uint16(number), gen: p.generation}, nil
+	p.source = src
+}
+
+func (t *Table) lockShards() {
+	for i := range t.shards {
+		t.shards[i].mu.Lock()
+	}
+}
+
+func (t *Table) unlockShards() {
+	for i := range t.shards {
+		t.shards[i].mu.Unlock()
+	}
 }
 
 // peer finds or makes the peer's number.
@@ -148,17 +173,15 @@ func sameDefinition(a, b *sticktable.Definition) bool {
 	return a.Key == b.Key && a.KeyLen == b.KeyLen && a.Expire == b.Expire && slices.Equal(a.Columns, b.Columns)
 }
 
-// redefine makes the table's definition the union of its sources', and the rows fit it.
+// redefine makes the table's definition the union of its sources', and the rows and sources fit it. The caller holds all shards' locks.
 func (t *Table) redefine() {
 	def, left := union(t.peers)
 	sameLeft := slices.Equal(t.left, left)
 	t.left = left
-	for i := range t.shards {
-		t.shards[i].mu.Lock()
-		defer t.shards[i].mu.Unlock()
-	}
 	for _, p := range t.peers {
-		p.moves = movesTo(&def, &p.def)
+		if p.source != nil {
+			p.source.moves = movesTo(&def, &p.def)
+		}
 	}
 	same := sameDefinition(&t.def, &def)
 	if same && sameLeft {

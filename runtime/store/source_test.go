@@ -1,0 +1,81 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"stktc/topology/sticktable"
+)
+
+// countersDef is a table with an array of n counters.
+func countersDef(n int) sticktable.Definition {
+	return sticktable.Definition{Key: sticktable.IPv4, KeyLen: 4, Expire: time.Hour, Columns: []sticktable.Column{{Type: sticktable.GPC, Elems: n}}}
+}
+
+// begin begins a session of the peer and opens its way in.
+func begin(t *testing.T, table *Table, peer string, def sticktable.Definition) *Source {
+	t.Helper()
+	table.Begin(peer)
+	return open(t, table, peer, def)
+}
+
+func open(t *testing.T, table *Table, peer string, def sticktable.Definition) *Source {
+	t.Helper()
+	src, err := table.Source(peer, def)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
+}
+
+// TestSecondDefinition: a peer that defines the table twice in a session can write by the second definition only. Values in the order of the first
+// are ignored, as their places mean other things now.
+func TestSecondDefinition(t *testing.T) {
+	table := New("t.sum")
+	first := begin(t, table, "a", countersDef(1))
+	second := open(t, table, "a", countersDef(5))
+	update(first, 10, 1000, 1, 7)
+	wantAll(t, table, 0, 0, 2)
+	update(second, 10, 1000, 1, 9, 0, 0, 0, 3)
+	wantAll(t, table, 10, 9, 2)
+	if n := table.Updates(); n != 10 {
+		t.Errorf("%d updates counted, want 10", n)
+	}
+}
+
+// TestRedefineReachesSources: a source writes in the right places after another one changed the table's shape.
+func TestRedefineReachesSources(t *testing.T) {
+	table := New("t.sum")
+	a := begin(t, table, "a", sticktable.Definition{Key: sticktable.IPv4, KeyLen: 4, Columns: []sticktable.Column{{Type: sticktable.GPC1, Elems: 1}}})
+	begin(t, table, "b", sticktable.Definition{Key: sticktable.IPv4, KeyLen: 4, Columns: []sticktable.Column{{Type: sticktable.GPC0, Elems: 1}, {Type: sticktable.GPC1, Elems: 1}}})
+	update(a, 1, 1000, 1, 7)
+	def, _ := table.Definition()
+	e, _ := table.Lookup(make([]byte, 4), 2)
+	if got := e.Values[SlotOf(&def, sticktable.GPC1)]; got != 7 {
+		t.Errorf("gpc1 is %d, want 7: %v", got, e.Values)
+	}
+}
+
+// TestDropKillsSource: what a dropped peer still has to write is not taken, or it would stay for ever.
+func TestDropKillsSource(t *testing.T) {
+	table := New("t.sum")
+	a := begin(t, table, "a", countersDef(1))
+	update(a, 10, 1000, 1, 7)
+	if n := table.Drop("a", 2); n != 10 {
+		t.Errorf("%d contributions dropped, want 10", n)
+	}
+	update(a, 10, 1000, 3, 7)
+	wantAll(t, table, 0, 0, 4)
+}
+
+// TestDropLonger: the shape that a dropped peer gave the table goes with it, also where the next peer's arrays are shorter.
+func TestDropLonger(t *testing.T) {
+	table := New("t.sum")
+	update(begin(t, table, "a", countersDef(10)), 10, 1000, 1, make([]uint64, 10)...)
+	table.Drop("a", 5)
+	if def := table.LastDefinition("a"); def.Key.IsValid() {
+		t.Errorf("a dropped peer's definition is still there: %v", def)
+	}
+	update(begin(t, table, "b", countersDef(5)), 10, 1000, 6, 1, 2, 3, 4, 5)
+	wantAll(t, table, 10, 1, 7)
+}

@@ -128,14 +128,22 @@ func (t *Table) drop(name string, staleOnly bool, now uint32) int {
 		t.mu.Unlock()
 		return 0
 	}
-	gen := p.generation
+	var keep *uint8
+	if staleOnly {
+		gen := p.generation
+		keep = &gen
+	}
 	t.mu.Unlock()
-	n := 0
+	return t.dropRows(number, keep, now)
+}
+
+// dropRows drops a peer's contributions, but for those of the generation keep if there is one, and tells how many.
+func (t *Table) dropRows(number uint16, keep *uint8, now uint32) (n int) {
 	for i := range t.shards {
 		from, all := uint64(0), false
 		for !all {
 			var k int
-			k, from, all = t.shards[i].drop(number, gen, staleOnly, from, now)
+			k, from, all = t.shards[i].drop(number, keep, from, now)
 			n += k
 		}
 	}
@@ -143,7 +151,7 @@ func (t *Table) drop(name string, staleOnly bool, now uint32) int {
 }
 
 // drop handles some rows from a place on, under one lock.
-func (s *shard) drop(number uint16, gen uint8, staleOnly bool, from uint64, now uint32) (n int, at uint64, all bool) {
+func (s *shard) drop(number uint16, keep *uint8, from uint64, now uint32) (n int, at uint64, all bool) {
 	s.mu.Lock()
 	defer s.unlock()
 	budget := tickBudget
@@ -152,7 +160,7 @@ func (s *shard) drop(number uint16, gen uint8, staleOnly bool, from uint64, now 
 			return false
 		}
 		i := findContribution(s, row, number)
-		if i < 0 || staleOnly && uint8(s.contribution(row, i)[who]>>generationShift) == gen {
+		if i < 0 || keep != nil && uint8(s.contribution(row, i)[who]>>generationShift) == *keep {
 			return true
 		}
 		s.dropContribution(row, i)
@@ -185,7 +193,7 @@ func (t *Table) Clear(key []byte, now uint32) bool {
 func (s *shard) rebuild(old, def *sticktable.Definition) {
 	before := &shard{t: s.t, lay: s.lay, contrib: s.contrib, slabs: s.slabs}
 	s.reset(newLayout(def))
-	if old.Key != def.Key || old.KeyLen != def.KeyLen {
+	if !sameKey(old, def) {
 		return
 	}
 	moves := wordMoves(old, def)

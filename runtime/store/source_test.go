@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -78,4 +80,32 @@ func TestDropLonger(t *testing.T) {
 	}
 	update(begin(t, table, "b", countersDef(5)), 10, 1000, 6, 1, 2, 3, 4, 5)
 	wantAll(t, table, 10, 1, 7)
+}
+
+// TestKeyMoves: when all peers' tables are given another key, one after the other, the table gets it with the last; those that were refused until then are named.
+func TestKeyMoves(t *testing.T) {
+	table := New("t.sum")
+	update(begin(t, table, "a", countersDef(1)), 10, 60_000, 1, 5)
+	update(begin(t, table, "b", countersDef(1)), 10, 60_000, 1, 7)
+	moved := countersDef(1)
+	moved.Key, moved.KeyLen = sticktable.IPv6, 16
+	table.Begin("a")
+	if _, err := table.Source("a", moved); !errors.Is(err, ErrKey) {
+		t.Fatalf("while b has the old key: %v", err)
+	}
+	wantAll(t, table, 10, 7, 2)
+	if got := table.Refused(); got != nil {
+		t.Errorf("%v would be taken while b has the old key", got)
+	}
+	begin(t, table, "b", moved)
+	if got := table.Refused(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("%v would be taken now, want a", got)
+	}
+	begin(t, table, "a", moved)
+	if got := table.Refused(); got != nil {
+		t.Errorf("%v is still refused", got)
+	}
+	if def, _ := table.Definition(); def.Key != sticktable.IPv6 {
+		t.Errorf("the key is %s", def.KeyString())
+	}
 }

@@ -31,6 +31,7 @@ type Table struct {
 
 	shards  [numShards]shard
 	updates atomic.Uint64
+	clock   atomic.Uint32 // the latest time that Tick or Apply was told
 }
 
 // peer is one that contributes to the table, or did.
@@ -40,7 +41,8 @@ type peer struct {
 	defined    bool
 	generation uint8 // of its present or last session
 	connected  bool
-	source     *Source // its way in; nil if it has none
+	source     *Source               // its way in; nil if it has none
+	refused    sticktable.Definition // that it is to define again; its Key is invalid if it is not
 }
 
 // Mismatch is a data type that is left out of the sums because sources disagree on its arguments.
@@ -104,6 +106,7 @@ func (t *Table) Begin(name string) {
 	defer t.mu.Unlock()
 	p := t.peers[t.peer(name)]
 	p.generation++
+	p.refused = sticktable.Definition{}
 	t.setConnected(p, true)
 }
 
@@ -111,11 +114,14 @@ func (t *Table) Begin(name string) {
 func (t *Table) End(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.setConnected(t.peers[t.peer(name)], false)
+	p := t.peers[t.peer(name)]
+	p.refused = sticktable.Definition{}
+	t.setConnected(p, false)
 }
 
 // Source opens the peer's way in with the definition that it sent. The table's own definition becomes the union of all sources'. The
-// error is ErrKey, or that there are too many peers.
+// error is ErrKey, or that there are too many peers. A peer that is refused for its key has left the others behind: what it contributed under the old one is
+// dropped and its definition forgotten, so that the table takes the new key when the last one has moved to it. See Refused.
 func (t *Table) Source(name string, def sticktable.Definition) (*Source, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -123,19 +129,44 @@ func (t *Table) Source(name string, def sticktable.Definition) (*Source, error) 
 	if number >= 1<<16 {
 		return nil, errors.New("too many peers for one table")
 	}
-	for i, other := range t.peers {
-		if i != number && other.defined && (other.def.Key != def.Key || other.def.KeyLen != def.KeyLen) {
-			return nil, fmt.Errorf("%w: %s, and %s sends %s", ErrKey, def.KeyString(), other.name, other.def.KeyString())
-		}
-	}
 	p := t.peers[number]
-	p.def, p.defined = def, true
+	if other := t.otherKey(p, &def); other != nil {
+		t.undefine(p)
+		t.dropRows(uint16(number), nil, t.clock.Load())
+		p.refused = def
+		return nil, fmt.Errorf("%w: %s, and %s sends %s", ErrKey, def.KeyString(), other.name, other.def.KeyString())
+	}
+	p.def, p.defined, p.refused = def, true, sticktable.Definition{}
 	src := &Source{t: t, number: uint16(number), gen: p.generation}
 	t.lockShards()
 	defer t.unlockShards()
 	p.setSource(src)
 	t.redefine()
 	return src, nil
+}
+
+// otherKey finds another peer that has defined the table with another key.
+func (t *Table) otherKey(p *peer, def *sticktable.Definition) *peer {
+	for _, other := range t.peers {
+		if other != p && other.defined && !sameKey(&other.def, def) {
+			return other
+		}
+	}
+	return nil
+}
+
+// Refused lists the connected peers whose definition was refused for its key in their present session and would be taken now. As HAProxy defines a table once a
+// session, and its updates since then are lost, they are to begin anew.
+func (t *Table) Refused() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var list []string
+	for _, p := range t.peers {
+		if p.connected && p.refused.Key.IsValid() && t.otherKey(p, &p.refused) == nil {
+			list = append(list, p.name)
+		}
+	}
+	return list
 }
 
 // setSource makes src the peer's way in, nil for none; the one before is dead: its values come in another order. The caller holds all shards' locks.
@@ -170,8 +201,10 @@ func (t *Table) peer(name string) int {
 }
 
 func sameDefinition(a, b *sticktable.Definition) bool {
-	return a.Key == b.Key && a.KeyLen == b.KeyLen && a.Expire == b.Expire && slices.Equal(a.Columns, b.Columns)
+	return sameKey(a, b) && a.Expire == b.Expire && slices.Equal(a.Columns, b.Columns)
 }
+
+func sameKey(a, b *sticktable.Definition) bool { return a.Key == b.Key && a.KeyLen == b.KeyLen }
 
 // redefine makes the table's definition the union of its sources', and the rows and sources fit it. The caller holds all shards' locks.
 func (t *Table) redefine() {
@@ -263,6 +296,7 @@ func (t *Table) Rows() int {
 // Tick lets time pass: contributions and entries whose life is over go, and rates are sent again where they would drift. It is to be called every 5 ms or so, and does
 // a bounded amount of work per shard.
 func (t *Table) Tick(now uint32) {
+	t.clock.Store(now)
 	for i := range t.shards {
 		s := &t.shards[i]
 		if s.wheel.armed.Load() == 0 {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"stktc/grammar/diag"
 	"stktc/topology"
 	"stktc/topology/check"
 	"stktc/topology/load"
@@ -27,7 +28,9 @@ func TestGenerate(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range append(findings, check.Run(c)...) {
-			t.Errorf("%+v: %s: %s", s, f.Primary.Span, f.Summary)
+			if f.Severity > diag.Info { // that nothing stands in for an aggregator is so
+				t.Errorf("%+v: %s: %s", s, f.Primary.Span, f.Summary)
+			}
 		}
 		levels := 0
 		aggregators := 0

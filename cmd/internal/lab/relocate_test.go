@@ -182,7 +182,8 @@ func TestNextNetworkWhenBusy(t *testing.T) {
 	port = everywhere.Addr().(*net.TCPAddr).Port
 	host.Files[0].Text = fmt.Appendf(nil, "aggregations s\n  peer a1 10.0.0.1:%d local\n  from .a to .b\n", port)
 	_, _, err = relocate(t.TempDir(), []Host{host}, whole)
-	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("a1: listen tcp 127.%d.0.1:%d: bind: address already in use", firstNet, port)) {
+	// The first network that is busy is named: it may be so for another lab, too.
+	if err == nil || !strings.Contains(err.Error(), "is free for the hosts: ") || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -100,6 +100,7 @@ func (c *command) lint(ctx *cli.Context) error {
 			return err
 		}
 	}
+	l.report.List = selected.asked(l.report.List)
 	if err := l.baselined(ctx.String("baseline"), ctx.Bool("baseline-write")); err != nil {
 		return err
 	}

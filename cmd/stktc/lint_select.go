@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"stktc/grammar/diag"
+	"stktc/topology/check"
 )
 
 // selection is what --only and --skip say.
@@ -58,6 +59,14 @@ func unknownID(what, id string) error {
 func matches(patterns []string, f *diag.Finding) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {
 		return p == f.Slug || codePattern.MatchString(p) && strings.HasPrefix(string(f.Code), p)
+	})
+}
+
+// asked leaves out the findings that are reported only to those who ask for them, unless --only does.
+func (s *selection) asked(list diag.List) diag.List {
+	return slices.DeleteFunc(list, func(f diag.Finding) bool {
+		k := check.Lookup(string(f.Code))
+		return k != nil && k.Asked && !matches(s.only, &f)
 	})
 }
 

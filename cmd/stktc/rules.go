@@ -93,12 +93,28 @@ func rules() []rule {
 			{heading: "What the mistake does", text: k.Text.Why},
 			{heading: "At run time", text: k.Text.RunTime},
 			{heading: "What to do", text: k.Text.Fix},
+			{heading: "Silencing it", text: silencing(k)},
 			{"Example of the mistake", k.Bad, true},
 			{"The same without it", k.Good, true},
+			{heading: "Since", text: "stktc " + k.Since},
 		}})
 	}
 	slices.SortStableFunc(all, func(a, b rule) int { return cmp.Compare(a.code, b.code) })
 	return all
+}
+
+// silencing says whether a comment can silence a check's findings, and why not.
+func silencing(k *check.Check) string {
+	comment := fmt.Sprintf("`# stktc:ignore %s -- REASON` on the line, or on a line of its own before it", k.Code)
+	switch {
+	case k.Asked:
+		return fmt.Sprintf("It is reported only when it is asked for: `stktc lint --only %s`.", k.Code)
+	case k.Severity < diag.Error:
+		return comment + "."
+	case k.Outside != "":
+		return comment + ": what may make it right outside of the files is " + k.Outside + "."
+	}
+	return "It cannot be silenced: nothing outside of the files can make it right."
 }
 
 // firstConfigCode is the first code about files in HAProxy's syntax; those before are about topology files.

@@ -24,6 +24,8 @@ type Check struct {
 	// Outside is what outside of the files may make an error of this kind right, a comment may silence it then; "" when nothing can. Warnings
 	// and infos can always be silenced.
 	Outside string
+	// Asked tells that it is reported only to those who ask for it by its code: most clusters have it, few mind.
+	Asked bool
 	// Alone tells that one host's files are enough to find it: an aggregator refuses to start for an error of this kind.
 	Alone bool
 	Run   func(*Pass)

@@ -17,7 +17,7 @@ var tableExpire = &Check{
 	Since:    "0.1",
 	Text: Text{
 		What:    "A table's `expire` is not the same on all nodes, an aggregate's is shorter than that of the table it is made of, or it is shorter than the period of a rate in the table.",
-		Why:     "An entry that comes with more time to live than the table allows is cut to the table's own `expire`: it is gone while others still have it. With less than a rate's period, entries die before the rate is complete.",
+		Why:     "An entry that comes with more time to live than the table's own `expire` is cut to that by HAProxy 3.2 and later (2.6 keeps the longer time), and what the node itself touches gets the table's own: it is gone on one side while others still have it. With less than a rate's period, entries die before the rate is complete.",
 		RunTime: "`show table` shows smaller `exp` values on one side. Nothing is logged.",
 		Fix:     "Use one `expire` everywhere, at least as long as the longest period.",
 	},

@@ -13,6 +13,7 @@ var mayOverflow = &Check{
 	Title:    "an aggregate has room for fewer keys than all its sources together",
 	Severity: diag.Info,
 	Since:    "0.2",
+	Asked:    true,
 	Text: Text{
 		What:    "The `size` of an aggregate is less than the sizes of the tables that it is made of, on all nodes, added up.",
 		Why:     "If every node sees other keys, the aggregate is full before its sources are, and its oldest keys are removed to make room. If all nodes see the same keys, the size of one source is enough.",

@@ -53,10 +53,11 @@ func TableUses(f *ConfigFile) []TableUse {
 }
 
 // ruleKeywords begin the lines in which sample expressions and actions stand.
-var ruleKeywords = []string{
-	"acl", "http-request", "http-response", "http-after-response", "tcp-request", "tcp-response", "quic-initial", "stick", "use_backend",
-	"use-server", "redirect", "force-persist", "ignore-persist", "monitor", "block", "balance", "http-check", "tcp-check",
-	"unique-id-format", "log-format", "log-format-sd", "error-log-format",
+var ruleKeywords = map[string]bool{
+	"acl": true, "http-request": true, "http-response": true, "http-after-response": true, "tcp-request": true, "tcp-response": true,
+	"quic-initial": true, "stick": true, "use_backend": true, "use-server": true, "redirect": true, "force-persist": true,
+	"ignore-persist": true, "monitor": true, "block": true, "balance": true, "http-check": true, "tcp-check": true,
+	"unique-id-format": true, "log-format": true, "log-format-sd": true, "error-log-format": true,
 }
 
 // useReader reads one line.
@@ -68,7 +69,7 @@ type useReader struct {
 }
 
 func (r *useReader) read() {
-	if r.line.Broken || !slices.Contains(ruleKeywords, r.line.Keyword()) {
+	if r.line.Broken || !ruleKeywords[r.line.Keyword()] {
 		return
 	}
 	words := r.line.Words

@@ -116,7 +116,7 @@ var yamlProblems = []struct {
 	{"did not find expected node content", atParsed, "a value is expected here"},
 	{"did not find expected <document start>", atParsed, "text follows the end of the document"},
 	{"found undefined tag handle", atParsed, "a tag with an undeclared handle stands here"},
-	{"found incompatible YAML document", atParsed, "this version of YAML is not known; accepted is 1.1 and 1.2"},
+	{"found incompatible YAML document", atParsed, "this version of YAML is not known; accepted is 1.1, and 1.2 without the line"},
 	{"found duplicate %YAML directive", atParsed, "the %YAML directive stands twice"},
 	{"found duplicate %TAG directive", atParsed, "the %TAG directive stands twice"},
 	{"exceeded max depth", atStop, "values are nested more than 10000 levels deep"},

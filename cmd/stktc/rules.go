@@ -81,11 +81,13 @@ func (r *rule) markdown() string {
 func rules() []rule {
 	var all []rule
 	for _, k := range grammar.Codes() {
-		all = append(all, rule{k.Code, k.Slug, diag.Error.String(), k.Title, []ruleText{{heading: "What is found", text: syntaxText(k.Code)}}})
+		all = append(all, rule{k.Code, k.Slug, diag.Error.String(), k.Title, pages[k.Code].texts()})
 	}
 	for _, d := range compile.Docs() {
-		text := strings.ReplaceAll(d.Text, "\n", " ")
-		all = append(all, rule{d.Code, d.Slug, d.Severity.String(), d.Title, []ruleText{{heading: "Why it is a mistake, and what to do", text: text}}})
+		p := pages[d.Code]
+		p.what = strings.ReplaceAll(d.Text, "\n", " ")
+		p.runTime, p.since = atCompile, cmp.Or(p.since, "0.1")
+		all = append(all, rule{d.Code, d.Slug, d.Severity.String(), d.Title, p.texts()})
 	}
 	for _, k := range check.Checks() {
 		all = append(all, rule{k.Code, k.Slug, k.Severity.String(), k.Title, []ruleText{
@@ -117,14 +119,15 @@ func silencing(k *check.Check) string {
 	return "It cannot be silenced: nothing outside of the files can make it right."
 }
 
-// firstConfigCode is the first code about files in HAProxy's syntax; those before are about topology files.
-const firstConfigCode = grammar.CodeLine
-
-func syntaxText(c diag.Code) string {
-	where := "a topology file"
-	if c >= firstConfigCode {
-		where = "a configuration file in HAProxy's syntax, or in a value that topology files share with those"
+// texts are the parts of a page.
+func (p page) texts() []ruleText {
+	return []ruleText{
+		{heading: "What is found", text: p.what},
+		{heading: "What the mistake does", text: p.why},
+		{heading: "At run time", text: p.runTime},
+		{heading: "What to do", text: p.fix},
+		{"Example of the mistake", p.bad, true},
+		{"The same without it", p.good, true},
+		{heading: "Since", text: "stktc " + p.since},
 	}
-	return "This is about one place in " + where + ". The message names what was found there and what is accepted. " +
-		"All mistakes of a file are reported in one run, and nothing is written while one is left."
 }

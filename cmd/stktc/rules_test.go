@@ -2,7 +2,13 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // TestRules proves that every code and every name belongs to one finding, whichever package makes it, and has a page.
@@ -29,6 +35,47 @@ func TestRules(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPageExamples lints the examples of the pages that no check has: the bad one has the finding, the good one nothing above an info.
+func TestPageExamples(t *testing.T) {
+	for code, p := range pages {
+		t.Run(string(code), func(t *testing.T) {
+			bad, good := exampleFindings(t, p.bad), exampleFindings(t, p.good)
+			if !strings.Contains(bad, "["+string(code)+"]") {
+				t.Errorf("the bad example has no such finding, but\n%s", bad)
+			}
+			if regexp.MustCompile("(?m)(error|warning)(:|\\[STK)").MatchString(good) {
+				t.Errorf("the good example has\n%s", good)
+			}
+		})
+	}
+}
+
+// exampleFindings writes an example into a directory and lints it, or checks it as the aggregator would.
+func exampleFindings(t *testing.T, example string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, f := range txtar.Parse([]byte(example)).Files {
+		file := filepath.Join(dir, f.Name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	cmd := &command{stdin: strings.NewReader(""), stdout: &out, stderr: &out, env: func(string) string { return "" }}
+	args := []string{"lint", "--format", "compact", dir}
+	if _, err := os.Stat(filepath.Join(dir, "topology.yaml")); err == nil {
+		args[3] = filepath.Join(dir, "topology.yaml")
+	}
+	if file := filepath.Join(dir, "run.cfg"); strings.Contains(example, "-- run.cfg --") {
+		args = []string{"run", "-c", "-f", file}
+	}
+	cmd.main(args)
+	return out.String()
 }
 
 func TestColor(t *testing.T) {

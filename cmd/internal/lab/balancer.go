@@ -12,6 +12,7 @@ import (
 	"stktc/cmd/internal/haproxy"
 	"stktc/runtime/node"
 	"stktc/topology"
+	"stktc/topology/sticktable"
 )
 
 // balancer is a running HAProxy, or what plays one.
@@ -30,6 +31,8 @@ type balancer interface {
 // real is a HAProxy.
 type real struct {
 	process  *haproxy.Process
+	own      *own
+	few      bool // whether requests must be few
 	trackers map[string]tracker
 }
 
@@ -49,49 +52,102 @@ func (r *real) missing(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// count sends requests where a frontend tracks the table; one request counts once in http_req_*. Other tables are set over the command
-// line, and so are those whose frontend turns the client away before it counts it.
+// count sends requests where a frontend tracks the table; one request counts once in http_req_*. What requests do not change, and
+// tables whose frontend turns the client away before it counts it, are set over the command line, and what that cannot set is counted in
+// the lab's own frontend.
 func (r *real) count(ctx context.Context, t *topology.Table, k key, client netip.Addr, want values) (values, error) {
-	if tr, ok := r.trackers[cliName(t)]; ok && k.shown == client.String() {
-		known, counted, err := r.request(ctx, tr, t, k, client, want)
-		if counted || err != nil {
-			return known, err
+	known, natural := values{}, false
+	if tr, ok := r.trackers[t.RuleName()]; ok && k.shown == client.String() && countsRequests(t) {
+		var err error
+		if known, natural, err = r.request(ctx, tr, t, k, client, want); err != nil {
+			return nil, err
 		}
-		delete(r.trackers, cliName(t))
+		if !natural {
+			delete(r.trackers, t.RuleName())
+		}
+	}
+	if needsFrontend(&t.Shape.Definition) {
+		more, err := r.own.count(ctx, t, k, want)
+		if err != nil {
+			return nil, err
+		}
+		for c, n := range more {
+			known[c] += n
+		}
+	}
+	if t.Shape.Definition.Key == sticktable.Binary { // "set table" takes no such key
+		return known, nil
+	}
+	return known, r.set(ctx, t, k, want, known, natural)
+}
+
+// set stores what requests did not count, and adds it to what is known. Where requests were natural, of what HAProxy counts by itself only
+// failures are stored, if there were none.
+func (r *real) set(ctx context.Context, t *topology.Table, k key, want, known values, natural bool) error {
+	var entry *haproxy.Entry
+	if natural {
+		var err error
+		if entry, err = r.process.ShowTableKey(ctx, t.RuleName(), k.shown); err != nil {
+			return err
+		}
 	}
 	var data strings.Builder
-	set := values{}
 	for _, c := range cells(&t.Shape.Definition) {
-		if !c.column.Spec().Array { // HAProxy 2.6 cannot set elements
-			fmt.Fprintf(&data, " data.%s %d", c.column, want[c])
-			set[c] = want[c]
+		if c.column.Spec().Array || natural && !isUntouched(entry, c) { // HAProxy 2.6 cannot set elements
+			continue
 		}
+		fmt.Fprintf(&data, " data.%s %d", c.column, want[c])
+		known[c] = want[c]
 	}
-	if len(set) == 0 {
-		return set, nil
+	if data.Len() == 0 {
+		return nil
 	}
-	return set, r.process.SetTable(ctx, cliName(t), k.shown, strings.TrimSpace(data.String()))
+	return r.process.SetTable(ctx, t.RuleName(), k.shown, strings.TrimSpace(data.String()))
 }
+
+// isUntouched tells of an entry that requests made whether they left a cell alone. Bytes and connections may still come in when a request is answered.
+func isUntouched(e *haproxy.Entry, c cell) bool {
+	name := c.column.String()
+	isOurs := strings.HasPrefix(name, "gp") || strings.HasPrefix(name, "http_err") || strings.HasPrefix(name, "http_fail")
+	if e == nil || !isOurs {
+		return false
+	}
+	n, ok := e.Uint(c.name())
+	return ok && n == 0
+}
+
+// countsRequests tells whether the table has a column that a request is known to count in.
+func countsRequests(t *topology.Table) bool {
+	known := values{}
+	addRequests(known, &t.Shape.Definition, 1)
+	return len(known) > 0
+}
+
+// Of more than manyNodes balancers each gets at most fewest requests of a client: a request takes 2 ms, and short rates fall meanwhile.
+const (
+	manyNodes = 24
+	fewest    = 41
+)
 
 // request sends as many requests as the first cell is to show, and tells whether they made an entry.
 func (r *real) request(ctx context.Context, tr tracker, t *topology.Table, k key, client netip.Addr, want values) (known values, counted bool, err error) {
-	all := cells(&t.Shape.Definition)
-	n := want[all[0]]
+	n := want[cells(&t.Shape.Definition)[0]]
+	if r.few {
+		n = 1 + n%fewest
+	}
 	known = values{}
-	for _, c := range all {
-		if name := c.column.String(); name == "http_req_cnt" || name == "http_req_rate" {
-			known[c] = n
-		}
-	}
 	if err := haproxy.Request(ctx, client, tr.address, int(n)); err != nil {
-		return nil, false, ctx.Err() // a proxy that is disabled, or one that closes without an answer
+		return known, false, ctx.Err() // a proxy that is disabled, or one that closes without an answer
 	}
-	e, err := r.process.ShowTableKey(ctx, cliName(t), k.shown)
+	e, err := r.process.ShowTableKey(ctx, t.RuleName(), k.shown)
+	if e != nil {
+		addRequests(known, &t.Shape.Definition, n)
+	}
 	return known, e != nil, err
 }
 
 func (r *real) read(ctx context.Context, t *topology.Table, keys []key) ([]values, error) {
-	table, err := r.process.ShowTable(ctx, cliName(t))
+	table, err := r.process.ShowTable(ctx, t.RuleName())
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +201,15 @@ func play(ctx context.Context, n *topology.Node, log *slog.Logger) (*played, err
 				c.Tables = append(c.Tables, node.TableConfig{WireName: t.WireName(), Definition: t.Shape.Definition, Size: int(t.Shape.Size)})
 			}
 		}
-		made, err := node.New(c)
+		err := encrypted(&c, s)
+		var made *node.Node
+		if err == nil {
+			made, err = node.New(c)
+		}
 		if err != nil {
+			if c.Listener != nil {
+				c.Listener.Close()
+			}
 			p.stop()
 			return nil, err
 		}

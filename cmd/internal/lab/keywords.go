@@ -42,7 +42,7 @@ var keptProxy = words("bind mode stick-table")
 // isKept decides for the reduced form: the peers sections, and of proxies that bear a table or track into one the lines that count.
 func (r *rewriter) isKept(l *grammar.Line, isHeader bool) bool {
 	switch r.section.Keyword.Value {
-	case "peers", "aggregations":
+	case "peers":
 		return true
 	case "global":
 		_, isLocalPeer := l.Statement.(*grammar.LocalPeer)

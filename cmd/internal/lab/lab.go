@@ -15,14 +15,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
-	"stktc/cmd/internal/aggregator"
 	"stktc/cmd/internal/haproxy"
 	"stktc/grammar"
 	"stktc/grammar/diag"
-	"stktc/runtime"
 	"stktc/topology/load"
 )
 
@@ -30,6 +29,8 @@ import (
 type Host struct {
 	Name  string
 	Files []File
+	// Translated names the peers that the host dials at an address of somebody else's, who translates it to theirs. The lab dials them directly.
+	Translated []string
 }
 
 // File is one configuration file.
@@ -41,22 +42,27 @@ type File struct {
 // Options are what a run is given of the world.
 type Options struct {
 	HAProxy  string    // the binary; "": balancers are played
-	Keep     bool      // keep files and logs, also when all is right
+	Keep     bool      // let everything run on after the verdict, until ctx ends, and keep files and logs, also when all is right
 	Out      io.Writer // the table and the verdict
 	Progress io.Writer // what is going on
 	Terminal bool      // whether Out is one that can be redrawn
+	Version  string    // what the aggregators' stats sockets say
 
-	Limit time.Duration // how long all may take, apart from ending; 0: DefaultLimit
+	// Explain translates what "haproxy -c" says of a host's files, which are in dir under their own names and have the lines of the
+	// compiled ones; nil: it is shown as it is.
+	Explain func(host, dir, output string) string
+
+	Steady time.Duration // how long all must stay right; 0: DefaultSteady
+	Limit  time.Duration // how long all may take, apart from ending; 0: DefaultLimit
 }
 
 // DefaultLimit together with what ending takes (some seconds) stays below a minute.
 const DefaultLimit = 50 * time.Second
 
-// Times of a run.
-const (
-	steadyFor    = 3 * time.Second // how long all must stay right
-	lookInterval = 200 * time.Millisecond
-)
+// DefaultSteady is longer than what is late: nothing that is under way on loopback takes a second.
+const DefaultSteady = 3 * time.Second
+
+const lookInterval = 200 * time.Millisecond
 
 // sessionLimit is how long to wait for all sessions; without them the traffic is sent all the same.
 func (o *Options) sessionLimit() time.Duration { return o.Limit * 3 / 10 }
@@ -70,7 +76,8 @@ type lab struct {
 	files       []relocated
 	model       *model
 	balancers   []balancer // by host; nil for one without HAProxy
-	aggregators int
+	aggregators []running
+	stopping    sync.Mutex // of stops, while balancers start
 	stops       [stopGroups][]func() error
 }
 
@@ -88,11 +95,15 @@ func Run(ctx context.Context, hosts []Host, o Options) (right bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	o.Limit = cmp.Or(o.Limit, DefaultLimit)
+	o.Limit, o.Steady = cmp.Or(o.Limit, DefaultLimit), cmp.Or(o.Steady, DefaultSteady)
 	l := &lab{Options: o, dir: dir, hosts: hosts, balancers: make([]balancer, len(hosts))}
 	limited, cancel := context.WithTimeout(ctx, o.Limit)
 	defer cancel()
 	right, err = l.run(limited)
+	if err == nil && o.Keep && ctx.Err() == nil {
+		l.hold(ctx)
+		ctx = context.WithoutCancel(ctx) // its end was asked for: that is no interruption
+	}
 	ran := l.hasStarted()
 	if stopped := l.stop(); err == nil && stopped != nil {
 		right, err = false, stopped
@@ -129,27 +140,6 @@ func (l *lab) run(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	return s.watch(ctx)
-}
-
-// relocate writes the files. If HAProxy cannot run an operator's own configuration here, it gets the part of it that counts.
-func (l *lab) relocate(ctx context.Context) error {
-	for _, f := range []form{whole, reduced} {
-		var err error
-		if l.plan, l.files, err = relocate(l.dir, l.hosts, f); err != nil {
-			return err
-		}
-		refused := l.check(ctx)
-		if refused == nil {
-			l.startSink()
-			return nil
-		}
-		l.plan.guard.Close()
-		if f == reduced {
-			return refused
-		}
-		fmt.Fprintf(l.Progress, "haproxy cannot run the balancers' own configuration on this machine; only listeners, tables and tracking are kept\n%s\n", indent(refused.Error()))
-	}
-	panic("the reduced form was accepted or refused")
 }
 
 // readBack draws the model from the files as they are run.
@@ -198,23 +188,6 @@ func (l *lab) split(host int) (balancer, aggregators []relocated) {
 	return balancer, aggregators
 }
 
-// check has haproxy read every balancer's files.
-func (l *lab) check(ctx context.Context) error {
-	if l.HAProxy == "" {
-		return nil
-	}
-	for i, h := range l.hosts {
-		files, _ := l.split(i)
-		if len(files) == 0 {
-			continue
-		}
-		if _, err := haproxy.Check(ctx, l.HAProxy, localName(h.Name, files), paths(files)...); err != nil {
-			return fmt.Errorf("%s: %w", h.Name, err)
-		}
-	}
-	return nil
-}
-
 func paths(files []relocated) []string {
 	var list []string
 	for _, f := range files {
@@ -245,15 +218,34 @@ func (l *lab) start(ctx context.Context) error {
 			}
 		}
 	}
-	for i := range l.hosts {
+	return inParallel(len(l.hosts), func(i int) error {
 		if l.model.nodes[i] == nil {
-			continue
+			return nil
 		}
 		if err := l.startBalancer(ctx, i); err != nil {
 			return fmt.Errorf("%s: %w", l.hosts[i].Name, err)
 		}
+		return nil
+	})
+}
+
+// perProcessor is how much is under way at a time, most of it waiting.
+const perProcessor = 4
+
+// inParallel calls do with 0 to n-1 and joins the errors in that order.
+func inParallel(n int, do func(i int) error) error {
+	free := make(chan struct{}, perProcessor*runtime.GOMAXPROCS(0))
+	errs := make([]error, n)
+	var wait sync.WaitGroup
+	for i := range n {
+		free <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-free }()
+			errs[i] = do(i)
+		})
 	}
-	return nil
+	wait.Wait()
+	return errors.Join(errs...)
 }
 
 // startSink answers for all servers behind the balancers.
@@ -261,37 +253,7 @@ func (l *lab) startSink() {
 	server := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
 	listener := l.plan.guard
 	go server.Serve(listener)
-	l.stops[stopAggregators] = append(l.stops[stopAggregators], listener.Close)
-}
-
-func (l *lab) startAggregator(ctx context.Context, f relocated) error {
-	node, findings := load.Aggregator(os.LookupEnv, f.path, f.text)
-	var cfg runtime.Config
-	if findings.Worst() != diag.Error {
-		cfg, findings = aggregator.Config(node)
-	}
-	for _, bad := range findings {
-		if bad.Severity == diag.Error {
-			return fmt.Errorf("%s: %s", bad.Primary.Span, bad.Summary)
-		}
-	}
-	log, err := l.logger(f.path + ".log")
-	if err != nil {
-		return err
-	}
-	a, err := runtime.New(cfg, runtime.Options{Logger: log})
-	if err != nil {
-		return err
-	}
-	if err := a.Listen(); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan error, 1)
-	go func() { done <- a.Serve(ctx) }()
-	l.stops[stopAggregators] = append(l.stops[stopAggregators], func() error { cancel(); return <-done })
-	l.aggregators++
-	return nil
+	l.atStop(stopAggregators, listener.Close)
 }
 
 // logger writes to a file that is closed when the lab stops.
@@ -300,7 +262,7 @@ func (l *lab) logger(path string) (*slog.Logger, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.stops[closeLogs] = append(l.stops[closeLogs], f.Close)
+	l.atStop(closeLogs, f.Close)
 	return slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug})), nil
 }
 
@@ -318,14 +280,18 @@ func (l *lab) startBalancer(ctx context.Context, host int) error {
 		l.add(host, p)
 		return nil
 	}
-	names := paths(files)
+	own, err := writeOwn(l.plan.places[host], l.model.nodes[host])
+	if err != nil {
+		return err
+	}
+	names := append(paths(files), own.file)
 	process, err := haproxy.Start(ctx, haproxy.Config{
-		Binary: l.HAProxy, Name: localName(l.hosts[host].Name, files), File: names[0], More: names[1:], Log: files[0].path + ".log",
+		Binary: l.HAProxy, Name: localName(l.hosts[host].Name, files), File: names[0], More: names[1:], Log: files[0].path + ".log", Socket: own.stats,
 	})
 	if err != nil {
 		return err
 	}
-	r := &real{process: process}
+	r := &real{process: process, own: own, few: len(l.model.byPeer) > manyNodes}
 	var configs []*grammar.ConfigFile
 	for _, f := range files {
 		configs = append(configs, f.config)
@@ -337,7 +303,13 @@ func (l *lab) startBalancer(ctx context.Context, host int) error {
 
 func (l *lab) add(host int, b balancer) {
 	l.balancers[host] = b
-	l.stops[stopBalancers] = append(l.stops[stopBalancers], b.stop)
+	l.atStop(stopBalancers, b.stop)
+}
+
+func (l *lab) atStop(group int, stop func() error) {
+	l.stopping.Lock()
+	defer l.stopping.Unlock()
+	l.stops[group] = append(l.stops[group], stop)
 }
 
 // stop ends the balancers, then the aggregators, then closes the files that they wrote into. Each group ends at once.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"stktc/cmd/internal/haproxy"
 	"stktc/cmd/internal/haproxy/haproxytest"
 )
 
@@ -48,11 +49,12 @@ func dirOf(t *testing.T, progress string) string {
 }
 
 // The sums of three clients over the amounts 2, 3, 5, 7 + 13, 17, 19, 23 + 41 …: see amount.
-const seedTable = `node    mytable.uncombined  mytable.aggr  mytable.l2
-hapee1  %[1]d ok               %[5]d/%[5]d ok    %[7]d/%[7]d ok
-hapee2  %[2]d ok               %[5]d/%[5]d ok    %[7]d/%[7]d ok
-hapee3  %[3]d ok               %[6]d/%[6]d ok    %[7]d/%[7]d ok
-hapee4  %[4]d ok              %[6]d/%[6]d ok    %[7]d/%[7]d ok
+const seedTable = `node    mytable.uncombined  mytable.aggr   mytable.l2
+        http_req_rate       http_req_rate  http_req_rate
+hapee1  %[1]d ok               %[5]d/%[5]d ok     %[7]d/%[7]d ok
+hapee2  %[2]d ok               %[5]d/%[5]d ok     %[7]d/%[7]d ok
+hapee3  %[3]d ok               %[6]d/%[6]d ok     %[7]d/%[7]d ok
+hapee4  %[4]d ok              %[6]d/%[6]d ok     %[7]d/%[7]d ok
 `
 
 func wantSeed(t *testing.T, out string) {
@@ -70,6 +72,7 @@ func wantSeed(t *testing.T, out string) {
 }
 
 func TestSeedPlayed(t *testing.T) {
+	t.Parallel()
 	right, out, progress, err := runHosts(t, t.Context(), seed(t), Options{})
 	if !right || err != nil {
 		t.Fatalf("right %v, error %v\n%s", right, err, out)
@@ -83,13 +86,36 @@ func TestSeedPlayed(t *testing.T) {
 	}
 }
 
-func TestSeedWithHAProxy(t *testing.T) {
-	right, out, progress, err := runHosts(t, t.Context(), seed(t), Options{HAProxy: haproxytest.Binary(t), Keep: true})
-	if !right || err != nil {
-		t.Fatalf("right %v, error %v\n%s", right, err, out)
+// With Keep everything runs on after the verdict, its sockets answer, and the end of the context is no failure.
+func TestSeedWithHAProxyKept(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	var out bytes.Buffer
+	kept := &announcement{on: "socat"}
+	kept.said = func() {
+		text := kept.text.String()
+		aggregators := regexp.MustCompile(`ask (aggr\d): stktc show --socket (\S+)`).FindAllStringSubmatch(text, -1)
+		if len(aggregators) != 3 {
+			t.Errorf("aggregators' sockets: %q", aggregators)
+		}
+		for _, a := range aggregators {
+			if reply, err := haproxy.Command(ctx, "unix", a[2], "show aggrs"); err != nil || !strings.Contains(reply, a[1]) {
+				t.Errorf("%s: %q, error %v", a[1], reply, err)
+			}
+		}
+		balancer := regexp.MustCompile(`ask hapee1: .* - (\S+)`).FindStringSubmatch(text)
+		if reply, err := haproxy.Command(ctx, "unix", balancer[1], "show table mytable.l2"); err != nil || !strings.Contains(reply, "used:3") {
+			t.Errorf("hapee1: %q, error %v", reply, err)
+		}
+		cancel()
 	}
-	wantSeed(t, out)
-	dir := keptDir(progress)
+	right, err := Run(ctx, seed(t), Options{HAProxy: haproxytest.Binary(t), Keep: true, Out: &out, Progress: kept})
+	if !right || err != nil {
+		t.Fatalf("right %v, error %v\n%s", right, err, out.String())
+	}
+	wantSeed(t, out.String())
+	dir := keptDir(kept.text.String())
+	t.Cleanup(func() { os.RemoveAll(dir) })
 	for _, file := range []string{"hapee1/hapee-lb.cfg", "hapee1/hapee-lb.cfg.log", "aggr1/hapee-stktagg.cfg.log"} {
 		if _, err := os.Stat(dir + "/" + file); err != nil {
 			t.Error(err)
@@ -99,6 +125,7 @@ func TestSeedWithHAProxy(t *testing.T) {
 
 // A link that nobody can make: both ends have the wrong port. The lab must say which sums lack what.
 func TestBrokenLink(t *testing.T) {
+	t.Parallel()
 	hosts := seed(t)
 	replaced := 0
 	for i := range hosts {
@@ -117,7 +144,7 @@ func TestBrokenLink(t *testing.T) {
 	if replaced != 2 {
 		t.Fatalf("%d lines were made wrong", replaced)
 	}
-	right, out, progress, err := runHosts(t, t.Context(), hosts, Options{Limit: 6 * time.Second})
+	right, out, progress, err := runHosts(t, t.Context(), hosts, Options{Limit: 5 * time.Second})
 	if right || err != nil {
 		t.Fatalf("right %v, error %v", right, err)
 	}
@@ -148,6 +175,7 @@ func sumOf(host int) (n uint64) {
 
 // A balancer whose aggregator does not know it has no session, and the lab says so.
 func TestMissingSession(t *testing.T) {
+	t.Parallel()
 	hosts := []Host{
 		host("agg", "aggregations s\n  peer agg 10.0.0.9:11111 local\n  peer lb1 10.0.0.1:10443\n  from .local to .all\n"),
 		host("lb1", "peers p\n  bind :10443\n  server lb1\n  server agg 10.0.0.9:11112\n  table t.local type ip size 1k expire 1h store gpc0\n  table t.all type ip size 1k expire 1h store gpc0\n"),
@@ -168,6 +196,7 @@ func TestNothingToTry(t *testing.T) {
 }
 
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	hosts := seed(t)
 	announced := &announcement{said: func() { cancel() }}
@@ -184,15 +213,21 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// announcement tells when the lab is up.
+// announcement tells when something is said, once.
 type announcement struct {
 	text bytes.Buffer
+	on   string // what is waited for; "": anything
 	said func()
+	done bool
 }
 
 func (a *announcement) Write(b []byte) (int, error) {
-	a.said()
-	return a.text.Write(b)
+	n, err := a.text.Write(b)
+	if !a.done && bytes.Contains(b, []byte(a.on)) {
+		a.done = true
+		a.said()
+	}
+	return n, err
 }
 
 // On a terminal the table is drawn again in its place.
@@ -212,6 +247,7 @@ func TestScreen(t *testing.T) {
 
 // Rates of short periods, arrays of counters and tables in a peers section, with real HAProxies that count by themselves.
 func TestShortRatesWithHAProxy(t *testing.T) {
+	t.Parallel()
 	binary := haproxytest.Binary(t)
 	lb := func(name, agg string) Host {
 		return host(name, `
@@ -239,7 +275,7 @@ peers p
 		host("agg", "aggregations s\n  peer agg 10.0.0.9:443 local\n  peer lb1 10.0.0.1:10443\n  peer lb2 10.0.0.2:10443\n  from .local to .all\n"),
 		lb("lb1", "agg 10.0.0.9:443"), lb("lb2", "agg 10.0.0.9:443"),
 	}
-	right, out, _, err := runHosts(t, t.Context(), hosts, Options{HAProxy: binary})
+	right, out, _, err := runHosts(t, t.Context(), hosts, Options{HAProxy: binary, Steady: time.Second})
 	if !right || err != nil {
 		t.Fatalf("right %v, error %v\n%s", right, err, out)
 	}

@@ -98,7 +98,7 @@ func TestModelOfSeed(t *testing.T) {
 	}
 }
 
-func host(name, text string) Host { return Host{name, []File{{"f.cfg", []byte(text)}}} }
+func host(name, text string) Host { return Host{Name: name, Files: []File{{"f.cfg", []byte(text)}}} }
 
 // What a topology cannot say yet, or says differently: from any, groups, up-only rules, tables in peers sections, two sections of a node.
 func TestModel(t *testing.T) {

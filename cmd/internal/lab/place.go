@@ -35,6 +35,7 @@ type plan struct {
 	dir    string
 	places []*place
 	byPeer map[string]*place // by every name that a host bears in the peers protocol
+	ports  map[string][]int  // the ports that such a name listens at, as they are written
 	// guard listens at the sink's address from the choice of the network on, and so keeps other labs away from it.
 	guard net.Listener
 }
@@ -44,19 +45,21 @@ type place struct {
 	name    string
 	dir     string
 	ip      netip.Addr
-	taken   map[int]bool // ports that the host's files write
-	moved   map[int]int  // ports below 1024, and where they are now
-	listens []string     // what the host listens at, host:port
-	sockets int
+	taken   map[int]bool      // ports that the host's files write
+	moved   map[int]int       // ports below 1024, and where they are now
+	listens []string          // what the host listens at, host:port
+	certs   map[string]string // files with the lab's certificates, by what is written
+	asked   []string          // names that others want to see in them
+	sockets map[string]string // paths that stand for UNIX sockets, by what is written
 }
 
 func newPlan(network int, dir string, hosts []Host) *plan {
-	p := &plan{net: network, dir: dir, byPeer: map[string]*place{}}
+	p := &plan{net: network, dir: dir, byPeer: map[string]*place{}, ports: map[string][]int{}}
 	for i, h := range hosts {
 		p.places = append(p.places, &place{
 			name: h.Name, dir: filepath.Join(dir, h.Name),
 			ip:    netip.AddrFrom4([4]byte{127, byte(network), byte(i / hostsPerByte), byte(1 + i%hostsPerByte)}),
-			taken: map[int]bool{}, moved: map[int]int{},
+			taken: map[int]bool{}, moved: map[int]int{}, certs: map[string]string{}, sockets: map[string]string{},
 		})
 		p.byPeer[h.Name] = p.places[i]
 	}
@@ -110,13 +113,22 @@ func (p *place) listen(written int) string {
 	return at
 }
 
-// socket is the path that stands for a UNIX socket's.
+// socket is the path that stands for a UNIX socket's: the last part of the written one in the host's directory, with a number where two
+// sockets would meet, or a short name in the lab's where that is too long.
 func (p *place) socket(written string) string {
-	path := filepath.Join(p.dir, filepath.Base(written))
-	if len(path) > maxSocketPath {
-		p.sockets++
-		path = filepath.Join(filepath.Dir(p.dir), fmt.Sprintf("%s-%d.sock", p.ip, p.sockets))
+	if known, ok := p.sockets[written]; ok {
+		return known
 	}
+	path := filepath.Join(p.dir, filepath.Base(written))
+	for _, other := range p.sockets {
+		if other == path {
+			path = fmt.Sprintf("%s-%d", path, len(p.sockets))
+		}
+	}
+	if len(path) > maxSocketPath {
+		path = filepath.Join(filepath.Dir(p.dir), fmt.Sprintf("%s-%d.sock", p.ip, len(p.sockets)+1))
+	}
+	p.sockets[written] = path
 	return path
 }
 
@@ -155,7 +167,7 @@ func relocate(dir string, hosts []Host, form form) (*plan, []relocated, error) {
 		files := p.rewrite(hosts, form)
 		busy := p.reserve()
 		if busy == nil {
-			if err := writeFiles(files); err != nil {
+			if err := errors.Join(writeFiles(files), p.writeCertificates()); err != nil {
 				p.guard.Close()
 				return nil, nil, err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ func (l *lab) announce() {
 	}
 	first, last := l.plan.places[0], l.plan.places[len(l.plan.places)-1]
 	fmt.Fprintf(l.Progress, "%s (%s) and %s run on %s to %s, from files in %s\n",
-		plural(nodes, "balancer"), by, plural(l.aggregators, "aggregator"), first.ip, last.ip, l.dir)
+		plural(nodes, "balancer"), by, plural(len(l.aggregators), "aggregator"), first.ip, last.ip, l.dir)
 	all := changes{}
 	for _, f := range l.files {
 		for what, n := range f.changes {
@@ -35,6 +36,47 @@ func (l *lab) announce() {
 	if len(all) > 0 {
 		fmt.Fprintf(l.Progress, "changed for this machine: %s\n", all)
 	}
+	if n := l.plan.certificates(); n > 0 {
+		fmt.Fprintf(l.Progress, "sessions are encrypted with %s of one authority that was made for this run: whether the hosts' own fit is not tried\n", plural(n, "certificate"))
+	}
+	if !l.Keep { // else hold says it
+		l.announceSockets()
+	}
+}
+
+// maxSockets is how many aggregators' sockets are named; the others are beside their files.
+const maxSockets = 8
+
+func (l *lab) announceSockets() {
+	for i, a := range l.aggregators {
+		if i == maxSockets {
+			fmt.Fprintf(l.Progress, "and so for %d more, beside their files\n", len(l.aggregators)-i)
+			return
+		}
+		fmt.Fprintf(l.Progress, "ask %s: stktc show --socket %s\n", l.hosts[a.host].Name, a.sockets[0])
+	}
+}
+
+// hold leaves everything running until ctx ends.
+func (l *lab) hold(ctx context.Context) {
+	fmt.Fprintln(l.Progress, "everything runs on until Ctrl-C; to look at it:")
+	l.announceSockets()
+	named := 0
+	for i, b := range l.balancers {
+		r, ok := b.(*real)
+		if !ok {
+			continue
+		}
+		if named++; named > maxSockets {
+			fmt.Fprintf(l.Progress, "and so on, %s in the directory of each balancer\n", filepath.Base(r.own.stats))
+			break
+		}
+		fmt.Fprintf(l.Progress, "ask %s: echo 'show table' | socat - %s\n", l.hosts[i].Name, r.own.stats)
+	}
+	if l.HAProxy == "" {
+		fmt.Fprintln(l.Progress, "the balancers are played, and have no sockets of their own: their tables are seen in the aggregators")
+	}
+	<-ctx.Done()
 }
 
 // String lists the changes with their numbers, what was left out last.

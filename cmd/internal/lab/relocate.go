@@ -43,6 +43,8 @@ type rewriter struct {
 	file    *grammar.ConfigFile
 	section *grammar.Section
 	changes changes
+
+	translated []string // see Host.Translated
 }
 
 // rewrite relocates all files of all hosts.
@@ -51,7 +53,7 @@ func (p *plan) rewrite(hosts []Host, form form) []relocated {
 	var files []relocated
 	for i, h := range hosts {
 		for j, f := range h.Files {
-			r := &rewriter{plan: p, place: p.places[i], form: form, file: configs[i][j], changes: changes{}}
+			r := &rewriter{plan: p, place: p.places[i], form: form, file: configs[i][j], changes: changes{}, translated: h.Translated}
 			path := filepath.Join(p.places[i].dir, f.Name)
 			text := r.rewrite()
 			config, _ := grammar.ParseConfig(path, text)
@@ -70,6 +72,9 @@ func (p *plan) survey(hosts []Host) [][]*grammar.ConfigFile {
 			configs[i] = append(configs[i], config)
 			for line := range config.AllLines() {
 				p.surveyLine(p.places[i], line)
+			}
+			for _, s := range config.Sections {
+				p.surveyListener(s)
 			}
 		}
 	}
@@ -91,6 +96,28 @@ func (p *plan) surveyLine(pl *place, line *grammar.Line) {
 		}
 	case *grammar.LocalPeer:
 		p.byPeer[s.Name.Value] = pl
+	}
+}
+
+// surveyListener notes at which port the name that a section is known by is reached.
+func (p *plan) surveyListener(s *grammar.Section) {
+	name, port := "", 0
+	for i := range s.Lines {
+		switch l := s.Lines[i].Statement.(type) {
+		case *grammar.Bind:
+			port = portOf(l.Address)
+		case *grammar.Server:
+			if l.Address.IsZero() {
+				name = l.Name.Value
+			}
+		case *grammar.Peer:
+			if l.Direction.Value == "local" {
+				name, port = l.Name.Value, portOf(l.Address)
+			}
+		}
+	}
+	if name != "" && port != 0 && !slices.Contains(p.ports[name], port) {
+		p.ports[name] = append(p.ports[name], port)
 	}
 }
 
@@ -147,7 +174,7 @@ func (r *rewriter) line(l *grammar.Line) (string, bool) {
 	switch {
 	case droppedSections[keyword]:
 		return r.drop(l, keyword)
-	case r.form == reduced && !r.isKept(l, isHeader):
+	case r.form == reduced && !r.file.IsAggregator() && !r.isKept(l, isHeader):
 		return r.drop(l, "what does not count")
 	case isHeader:
 		return "", false
@@ -195,11 +222,14 @@ func (r *rewriter) source(words ...grammar.Scalar) []string {
 func (r *rewriter) peersLine(l *grammar.Line) (string, bool) {
 	switch s := l.Statement.(type) {
 	case *grammar.Bind:
-		return r.replace(l, "address", "bind", r.bindAddress(s.Address.Value))
+		return r.replace(l, "address", append([]string{"bind", r.bindAddress(s.Address.Value)}, r.encryption(s.Options)...)...)
 	case *grammar.Server:
 		return r.server(l, s)
 	case *grammar.Table:
 		return "", false
+	}
+	if keyword := l.Words[0].Value; keyword == "default-bind" || keyword == "default-server" {
+		return r.replace(l, "default", append([]string{keyword}, r.encryption(l.Words[1:])...)...)
 	}
 	return r.drop(l, l.Words[0].Value)
 }
@@ -211,13 +241,25 @@ func (r *rewriter) server(l *grammar.Line, s *grammar.Server) (string, bool) {
 	case s.Address.IsZero() && len(s.Options) == 0:
 		return "", false
 	case s.Address.IsZero():
-		return r.replace(l, "options of peers", words...)
+		return r.replace(l, "own entry of peers", append(words, r.encryption(s.Options)...)...)
 	case target == nil:
 		return r.drop(l, "peers of others")
 	case target == r.place:
-		return r.replace(l, "address", append(words, r.bindAddress(s.Address.Value))...)
+		words = append(words, r.bindAddress(s.Address.Value))
+	default:
+		words = append(words, r.dialled(target, s.Name, s.Address))
 	}
-	return r.replace(l, "address", append(words, target.endpoint(s.Address))...)
+	target.ask(s.Options)
+	return r.replace(l, "address", append(words, r.encryption(s.Options)...)...)
+}
+
+// dialled is where a peer is dialled. What a translator's address leads to is known by the peer's name.
+func (r *rewriter) dialled(target *place, name, written grammar.Scalar) string {
+	if ports := r.plan.ports[name.Value]; len(ports) == 1 && slices.Contains(r.translated, name.Value) {
+		r.changes["translated address"]++
+		return target.at(ports[0])
+	}
+	return target.endpoint(written)
 }
 
 // endpoint is where a peer that is written with an address is dialled.
@@ -242,13 +284,14 @@ func (r *rewriter) aggregationsLine(l *grammar.Line) (string, bool) {
 	case s.Direction.Value == "local":
 		words = append(words, r.bindAddress(s.Address.Value))
 	default:
-		words = append(words, target.endpoint(s.Address))
+		words = append(words, r.dialled(target, s.Name, s.Address))
 	}
+	target.ask(s.Options)
 	words = append(words, r.source(s.Direction)...)
 	if !s.Group.IsZero() {
 		words = append(append(words, "group"), r.source(s.Group)...)
 	}
-	return r.replace(l, "address", append(words, r.source(s.Options...)...)...)
+	return r.replace(l, "address", append(words, r.certificates(s.Options)...)...)
 }
 
 // globalLine moves stats sockets into the lab's directory, and leaves out what needs privilege or touches other files and hosts.
@@ -264,6 +307,9 @@ func (r *rewriter) globalLine(l *grammar.Line) (string, bool) {
 		return r.replace(l, "stats socket", words...)
 	case droppedGlobal[keyword]:
 		return r.drop(l, keyword)
+	}
+	if bind, ok := l.Statement.(*grammar.Bind); ok {
+		return r.replace(l, "bind", append([]string{"bind", r.bindAddress(bind.Address.Value)}, r.certificates(bind.Options)...)...)
 	}
 	return "", false
 }
@@ -298,7 +344,11 @@ func (r *rewriter) proxyBind(l *grammar.Line) (string, bool) {
 	if all == nil {
 		return r.drop(l, "bind")
 	}
-	return r.replace(l, "bind", "bind", strings.Join(all, ","))
+	what := "bind"
+	if slices.ContainsFunc(l.Words[2:], func(w grammar.Scalar) bool { return w.Value == "ssl" }) {
+		what = "bind, for clients in clear text"
+	}
+	return r.replace(l, what, "bind", strings.Join(all, ","))
 }
 
 // bindAddress is where a listener goes that is written with an address: "*:80", "ipv4@10.0.0.1:443", "/run/x.sock", ":8000-8010".

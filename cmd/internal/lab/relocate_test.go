@@ -15,7 +15,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"stktc/cmd/internal/haproxy"
 	"stktc/cmd/internal/haproxy/haproxytest"
 	"stktc/grammar"
 )
@@ -138,7 +137,7 @@ func TestHAProxyAccepts(t *testing.T) {
 			dir := t.TempDir()
 			p := newPlan(firstNet, dir, hosts)
 			l := &lab{Options: Options{HAProxy: binary}, dir: dir, hosts: hosts, plan: p, files: p.rewrite(hosts, form)}
-			if err := writeFiles(l.files); err != nil {
+			if err := errors.Join(writeFiles(l.files), p.writeCertificates()); err != nil {
 				t.Fatal(err)
 			}
 			if err := l.check(t.Context()); err != nil {
@@ -233,8 +232,8 @@ func TestCheckShowsWhy(t *testing.T) {
 	if err := writeFiles(l.files); err != nil {
 		t.Fatal(err)
 	}
-	var refused *haproxy.CheckError
-	if err := l.check(t.Context()); !errors.As(err, &refused) || !strings.Contains(refused.Output, "nonsense") {
+	var refused *refusal
+	if err := l.check(t.Context()); !errors.As(err, &refused) || refused.host != "lb1" || !strings.Contains(refused.text, "nonsense") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"stktc/topology/sticktable"
@@ -14,6 +16,7 @@ type score struct {
 	lab     *lab
 	columns []string // table names, in the order in which they are first met
 	tables  []*scoredTable
+	skipped []string // counting tables of which no value is summed
 	start   time.Time
 }
 
@@ -38,6 +41,7 @@ func (l *lab) newScore(ctx context.Context) (*score, error) {
 		}
 		for _, r := range l.model.roles(i) {
 			if len(cells(&r.table.Shape.Definition)) == 0 {
+				s.skip(r)
 				continue
 			}
 			t := &scoredTable{role: r, node: i}
@@ -51,7 +55,7 @@ func (l *lab) newScore(ctx context.Context) (*score, error) {
 		}
 	}
 	if len(bySource) == 0 {
-		return nil, errors.New("no table of any balancer is summed: there is nothing to try")
+		return nil, s.nothing()
 	}
 	for _, t := range s.tables {
 		for _, from := range t.sources {
@@ -61,6 +65,20 @@ func (l *lab) newScore(ctx context.Context) (*score, error) {
 		}
 	}
 	return s, s.send(ctx)
+}
+
+func (s *score) skip(r role) {
+	if name := r.table.Name.Value; r.counts && !slices.Contains(s.skipped, name) {
+		s.skipped = append(s.skipped, name)
+	}
+}
+
+// nothing says why there is no table to try.
+func (s *score) nothing() error {
+	if len(s.skipped) > 0 {
+		return fmt.Errorf("of %s no value is summed: there is nothing to try", strings.Join(s.skipped, ", "))
+	}
+	return errors.New("no table of any balancer is summed: there is nothing to try")
 }
 
 func (s *score) add(t *scoredTable) {
@@ -76,8 +94,12 @@ func (s *score) add(t *scoredTable) {
 
 // send has every client counted on every node, in every table that counts.
 func (s *score) send(ctx context.Context) error {
+	return inParallel(len(s.lab.hosts), func(node int) error { return s.sendTo(ctx, node) })
+}
+
+func (s *score) sendTo(ctx context.Context, node int) error {
 	for _, t := range s.tables {
-		if !t.counts {
+		if !t.counts || t.node != node {
 			continue
 		}
 		for client, k := range t.keys {
@@ -85,7 +107,7 @@ func (s *score) send(ctx context.Context) error {
 			for i, c := range cells(&t.table.Shape.Definition) {
 				want[c] = amountOf(t.node, client, i)
 			}
-			known, err := s.lab.balancers[t.node].count(ctx, t.table, k, s.lab.plan.client(client), want)
+			known, err := s.lab.balancers[node].count(ctx, t.table, k, s.lab.plan.client(client), want)
 			if err != nil {
 				return fmt.Errorf("%s: table %s: %w", s.name(t), t.table.Name.Value, err)
 			}
@@ -230,18 +252,23 @@ func (s *score) sentence(m mistake) string {
 	return text
 }
 
-// total adds up the first cell of all clients: what the live table shows.
-func (t *scoredTable) total() (seen uint64, want span) {
-	first := cells(&t.table.Shape.Definition)[0]
+// total adds up a cell of all clients: what the live table shows.
+func (t *scoredTable) total(c cell) (seen uint64, want span) {
 	for client := range t.keys {
-		seen += at(t.now, client)[first]
-		part, isKnown := t.expected(client, first)
-		if !isKnown {
-			part, _ = t.shows(client, first)
-		}
+		seen += at(t.now, client)[c]
+		part := t.wanted(client, c)
 		want = span{want.least + part.least, want.most + part.most}
 	}
 	return seen, want
+}
+
+// wanted is what a cell must show, or of what nothing is known, shows.
+func (t *scoredTable) wanted(client int, c cell) span {
+	if want, isKnown := t.expected(client, c); isKnown {
+		return want
+	}
+	shown, _ := t.shows(client, c)
+	return shown
 }
 
 // table finds a node's table by name.

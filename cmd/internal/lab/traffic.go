@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"stktc/grammar"
-	"stktc/topology"
 	"stktc/topology/sticktable"
 )
 
@@ -126,12 +125,4 @@ func tracked(s *grammar.Section) []string {
 		}
 	}
 	return tables
-}
-
-// cliName is a table's name on HAProxy's command line.
-func cliName(t *topology.Table) string {
-	if t.InPeers {
-		return t.Peers.Value + "/" + t.Name.Value
-	}
-	return t.Name.Value
 }

@@ -16,7 +16,7 @@ const maxRows = 24
 // maxSentences is how many mistakes are told one by one.
 const maxSentences = 20
 
-// watch looks again and again until all has been right for steadyFor, or time is up.
+// watch looks again and again until all has been right for the steady time, or time is up.
 func (s *score) watch(ctx context.Context) (bool, error) {
 	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
@@ -35,10 +35,9 @@ func (s *score) watch(ctx context.Context) (bool, error) {
 			rightSince = time.Time{}
 		case rightSince.IsZero():
 			rightSince = time.Now()
-		case time.Since(rightSince) >= steadyFor:
+		case time.Since(rightSince) >= s.lab.Steady:
 			screen.draw(s.render(), true)
-			fmt.Fprintf(s.lab.Out, "all right: %s, the same for the last %s\n", plural(s.checked(), "value"), seconds(time.Since(rightSince)))
-			return true, nil
+			return s.conclude(time.Since(rightSince)), nil
 		}
 		screen.draw(s.render(), false)
 		select {
@@ -70,20 +69,6 @@ func (s *score) wrong() (n int) {
 	return n
 }
 
-// checked counts the values that have something to be compared with.
-func (s *score) checked() (n int) {
-	for _, t := range s.tables {
-		for client := range t.keys {
-			for _, c := range cells(&t.table.Shape.Definition) {
-				if _, isKnown := t.expected(client, c); isKnown {
-					n++
-				}
-			}
-		}
-	}
-	return n
-}
-
 // explain says what is wrong, and what may be why.
 func (s *score) explain() {
 	var all []mistake
@@ -91,7 +76,7 @@ func (s *score) explain() {
 		all = append(all, t.mistakes()...)
 	}
 	if len(all) == 0 {
-		fmt.Fprintf(s.lab.Out, "time is up after %s: all is right now, but was not for %s\n", seconds(time.Since(s.start)), seconds(steadyFor))
+		fmt.Fprintf(s.lab.Out, "time is up after %s: all is right now, but was not for %s\n", seconds(time.Since(s.start)), seconds(s.lab.Steady))
 	} else {
 		fmt.Fprintf(s.lab.Out, "wrong after %s: %s\n", seconds(time.Since(s.start)), plural(len(all), "value"))
 	}
@@ -109,16 +94,21 @@ func (s *score) explain() {
 	}
 }
 
-// render makes the table: a row for each node, "seen/expected" for each table.
+// render makes the table: a row for each node, "seen/expected" for each table, of the value that the second line names.
 func (s *score) render() []string {
-	rows := [][]string{append([]string{"node"}, s.columns...)}
+	rows := [][]string{append([]string{"node"}, s.columns...), {""}}
+	leading := map[string]cell{}
+	for _, name := range s.columns {
+		leading[name] = s.leading(name)
+		rows[1] = append(rows[1], leading[name].name())
+	}
 	hidden, hiddenWrong := 0, 0
 	for i, b := range s.lab.balancers {
 		if b == nil {
 			continue
 		}
-		row, wrong := s.row(i)
-		if len(rows) <= maxRows {
+		row, wrong := s.row(i, leading)
+		if len(rows) < maxRows+2 {
 			rows = append(rows, row)
 			continue
 		}
@@ -134,7 +124,7 @@ func (s *score) render() []string {
 	return lines
 }
 
-func (s *score) row(node int) (row []string, wrong bool) {
+func (s *score) row(node int, leading map[string]cell) (row []string, wrong bool) {
 	row = []string{s.lab.hosts[node].Name}
 	for _, name := range s.columns {
 		t := s.table(node, name)
@@ -142,7 +132,7 @@ func (s *score) row(node int) (row []string, wrong bool) {
 			row = append(row, "")
 			continue
 		}
-		text, isWrong := t.text()
+		text, isWrong := t.text(leading[name])
 		row = append(row, text)
 		wrong = wrong || isWrong
 	}
@@ -150,8 +140,8 @@ func (s *score) row(node int) (row []string, wrong bool) {
 }
 
 // text is a table's field: "12/17", or when every value of it is right "17/17 ok"; of one that counts only what it has.
-func (t *scoredTable) text() (string, bool) {
-	seen, want := t.total()
+func (t *scoredTable) text(shown cell) (string, bool) {
+	seen, want := t.total(shown)
 	wrong := len(t.mistakes()) > 0
 	text := fmt.Sprint(seen)
 	if !t.counts || wrong {

@@ -1,0 +1,88 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"stktc/cmd/internal/haproxy"
+)
+
+// refusal is what haproxy says against a balancer's files.
+type refusal struct {
+	host string
+	text string // by the lines of the topology and the bases, where they are known
+}
+
+func (r *refusal) Error() string {
+	return fmt.Sprintf("haproxy refuses the configuration of %s:\n%s", r.host, indent(r.text))
+}
+
+// relocate writes the files. If HAProxy cannot run an operator's own configuration here, it gets the part of it that counts.
+func (l *lab) relocate(ctx context.Context) error {
+	refused, err := l.try(ctx, whole)
+	if refused == nil || err != nil {
+		return err
+	}
+	still, err := l.try(ctx, reduced)
+	if err != nil {
+		return err
+	}
+	if still != nil {
+		return still
+	}
+	fmt.Fprintf(l.Progress, "haproxy cannot run the balancers' own configuration on this machine; of it only listeners, tables and tracking are run; on %s it says:\n%s\n",
+		refused.host, indent(refused.text))
+	return nil
+}
+
+// try writes the files in one form and has haproxy read them. Of files that are refused nothing is held.
+func (l *lab) try(ctx context.Context, f form) (refused *refusal, err error) {
+	if l.plan, l.files, err = relocate(l.dir, l.hosts, f); err != nil {
+		return nil, err
+	}
+	err = l.check(ctx)
+	if err == nil {
+		l.startSink()
+		return nil, nil
+	}
+	l.plan.guard.Close()
+	if errors.As(err, &refused) {
+		return refused, nil
+	}
+	return nil, err
+}
+
+// check has haproxy read every balancer's files. A *refusal is of the first that it does not accept.
+func (l *lab) check(ctx context.Context) error {
+	if l.HAProxy == "" {
+		return nil
+	}
+	refused := make([]*refusal, len(l.hosts))
+	err := inParallel(len(l.hosts), func(i int) error {
+		files, _ := l.split(i)
+		if len(files) == 0 {
+			return nil
+		}
+		_, err := haproxy.Check(ctx, l.HAProxy, localName(l.hosts[i].Name, files), paths(files)...)
+		var bad *haproxy.CheckError
+		if errors.As(err, &bad) {
+			refused[i] = &refusal{l.hosts[i].Name, l.explain(i, bad.Output)}
+			return nil
+		}
+		return err
+	})
+	for _, r := range refused {
+		if err == nil && r != nil {
+			return r
+		}
+	}
+	return err
+}
+
+func (l *lab) explain(host int, output string) string {
+	if l.Explain == nil {
+		return output
+	}
+	return l.Explain(l.hosts[host].Name, l.plan.places[host].dir, output)
+}

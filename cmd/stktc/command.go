@@ -99,11 +99,13 @@ func (c *command) commands(usage cli.OnUsageErrorFunc) []*cli.Command {
 		c.rulesCommand(),
 		c.showCommand(),
 		c.reloadCommand(),
+		c.fmtCommand(),
 		c.schemaCommand(),
 		c.versionCommand(),
 	}
 	for _, cmd := range commands {
 		cmd.OnUsageError = usage
+		cmd.HideHelpCommand = true // or a file called "h" would ask for help
 	}
 	return commands
 }

@@ -98,10 +98,14 @@ func (w *wheel) advance(s *shard, now uint32, budget int) bool {
 	}
 	for w.tick != target {
 		tick := (w.tick + 1) & tickMask
-		if !w.cascade(s, tick, &budget) || !w.fire(s, tick, now, &budget) {
+		if !w.cascade(s, tick, &budget) {
 			return false
 		}
-		w.tick = tick
+		w.tick = tick // before rows are armed again: 63 ticks on from the one before are a bucket of level 1 that has come up already
+		if !w.fire(s, tick, now, &budget) {
+			w.tick = (tick - 1) & tickMask
+			return false
+		}
 	}
 	return true
 }

@@ -145,7 +145,7 @@ func TestFindings(t *testing.T) {
 		{"unresolved name in base", none, []string{"global\n  localpeer \"${HOST}\"\n" + goodBase}, nil},
 		{"conditional proxy", none, []string{".if defined(X)\n" + goodBase + ".endif\n"}, []string{"STK034 base0.cfg:2:1"}},
 		{"track without section", inPeers, []string{"frontend f\n  bind :80\n  http-request track-sc0 src table t.u\n"}, []string{"STK035 base0.cfg:3:36"}},
-		{"track own", inPeers, []string{"frontend t.u\n  bind :80\n  http-request track-sc0 src if TRUE\n"}, []string{"STK035 base0.cfg:3:26"}},
+		{"track own", inPeers, []string{"frontend t.u\n  bind :80\n  http-request track-sc0 src if TRUE\n"}, []string{"STK035 base0.cfg:3:16"}},
 		{"section without need", none, []string{track}, []string{"STK035 base0.cfg:3:36"}},
 		{"fetch of a table in two sections", func(n *topology.Node) {
 			inPeers(n)

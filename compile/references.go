@@ -64,7 +64,7 @@ func (u *unit) tableNames(b *balancer, t *topology.Table) {
 			if r.insert != "" {
 				text := fmt.Sprintf(r.insert, ruleName(t))
 				f.Fixes = []diag.Fix{{Title: fmt.Sprintf("add `%s`", strings.TrimSpace(text)), Safe: true,
-					Edits: []diag.Edit{{Span: diag.Span{File: r.at.File, Start: r.at.End, End: r.at.End}, NewText: text}}}}
+					Edits: []diag.Edit{{Span: r.gap, NewText: text}}}}
 			}
 			u.findings.Add(f)
 		}

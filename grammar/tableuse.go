@@ -29,6 +29,9 @@ type TableUse struct {
 	Data    string    // the data type that is read or changed, as in store lists; "" for none
 	Index   int       // of an element of an array; -1 for other types
 	At      diag.Span // of the word that says what is done
+	// Gap is where a rule that names no table may name one, by Naming with the name in the place of its "%s".
+	Gap    diag.Span
+	Naming string
 
 	Decides     bool // it stands in an acl or in a rule's condition
 	Conditional bool // the line or its section stands between .if and .endif
@@ -107,11 +110,18 @@ func (r *useReader) add(u TableUse) {
 // named adds the use of a rule "… WORD KEY [table NAME]", whose word is the i-th of the line.
 func (r *useReader) named(i int, kind UseKind, counter int) {
 	u := TableUse{Kind: kind, Counter: counter, Index: -1, At: r.line.Words[i].Span}
-	if rest := r.line.Words[i+1:]; len(rest) > 2 && rest[1].Value == "table" {
+	rest := r.line.Words[i+1:]
+	switch {
+	case len(rest) > 2 && rest[1].Value == "table":
 		u.Table = rest[2]
+	case len(rest) > 0:
+		u.Gap, u.Naming = behind(rest[0].Span), " table %s"
 	}
 	r.add(u)
 }
+
+// behind is the empty place behind a span.
+func behind(s diag.Span) diag.Span { return diag.Span{File: s.File, Start: s.End, End: s.End} }
 
 // action reads "sc-inc-gpc0(COUNTER)", "sc-set-gpt(INDEX,COUNTER)".
 func (r *useReader) action(w Scalar) {
@@ -184,9 +194,13 @@ func (r *useReader) expression(w Scalar, from int) {
 		if end == from {
 			return
 		}
-		call := fetchCall{name: w.Value[from:end], at: w.At(from, end)}
+		call := fetchCall{name: w.Value[from:end], at: w.At(from, end), gap: w.At(end, end), naming: "(%s)"}
 		if end < len(w.Value) && w.Value[end] == '(' {
 			end = call.arguments(w, end+1)
+			call.gap, call.naming = w.At(end-1, end-1), "%s"
+			if len(call.args) > 0 {
+				call.naming = ",%s"
+			}
 		}
 		if u, ok := call.use(); ok {
 			r.add(u)
@@ -204,9 +218,11 @@ func inFetchName(c byte) bool {
 
 // fetchCall is a fetch or converter with its arguments.
 type fetchCall struct {
-	name string
-	at   diag.Span
-	args []Scalar
+	name   string
+	at     diag.Span
+	args   []Scalar
+	gap    diag.Span // where a table may be named when none is
+	naming string
 }
 
 // arguments reads the arguments that begin at an offset, and gives the offset behind the closing parenthesis. As in HAProxy, quotes
@@ -282,6 +298,8 @@ func (c *fetchCall) number(n *int) bool {
 func (c *fetchCall) table(u TableUse, needed bool) (TableUse, bool) {
 	if len(c.args) > 0 {
 		u.Table = c.args[0]
+	} else {
+		u.Gap, u.Naming = c.gap, c.naming
 	}
 	return u, !u.Table.IsZero() && u.Table.Value != "" || !needed
 }

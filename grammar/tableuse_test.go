@@ -109,6 +109,32 @@ func TestTableUsesPlaces(t *testing.T) {
 	}
 }
 
+// TestTableUsesGaps: a rule that names no table can be made to name one.
+func TestTableUsesGaps(t *testing.T) {
+	for line, want := range map[string]string{
+		"http-request track-sc0 src if x":               "http-request track-sc0 src table T if x",
+		"stick on src":                                  "stick on src table T",
+		"acl a sc0_http_req_rate gt 1":                  "acl a sc0_http_req_rate(T) gt 1",
+		"acl a sc_http_req_rate(0) gt 1":                "acl a sc_http_req_rate(0,T) gt 1",
+		"acl a sc0_get_gpc0() gt 1":                     "acl a sc0_get_gpc0(T) gt 1",
+		`log-format "x %[sc_get_gpc(1,0)] y"`:           `log-format "x %[sc_get_gpc(1,0,T)] y"`,
+		"http-request track-sc0 src table t":            "",
+		"http-request deny if { src,table_gpc0(t) gt 1": "",
+	} {
+		text := "frontend fe\n  " + line + "\n"
+		f, _ := ParseConfig("f", []byte(text))
+		u := TableUses(f)[0]
+		got := ""
+		if u.Naming != "" {
+			at := u.Gap.Start.Offset
+			got = strings.TrimSpace(strings.TrimPrefix(text[:at]+fmt.Sprintf(u.Naming, "T")+text[at:], "frontend fe\n"))
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}
+
 func FuzzTableUses(f *testing.F) {
 	f.Add(`http-request deny if { src,table_gpc(1,t) gt "%[sc0_conn_cur(a,"b)] }`)
 	f.Add("acl a %{%[%[sc_(,),,")

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,34 +12,35 @@ import (
 	"stktc/cmd/internal/haproxy/haproxytest"
 )
 
-// mostProcesses is how many balancers of a cluster are real in this test; the larger clusters are played only.
-const mostProcesses = 8
+// mostHosts is how many hosts a cluster has whose balancers are real in these tests; the larger ones are played only.
+const mostHosts = 16
 
 // Every cluster that the schema is proved on must sum rightly: replicas, leases, tables that are not delivered, guests, translated addresses, TLS.
-func TestClusters(t *testing.T) {
+func TestClustersPlayed(t *testing.T) { tryClusters(t, Options{}, maxHosts) }
+
+func TestClustersWithHAProxy(t *testing.T) {
+	tryClusters(t, Options{HAProxy: haproxytest.Binary(t)}, mostHosts)
+}
+
+// tryClusters runs several at a time: they wait most of theirs.
+func tryClusters(t *testing.T, o Options, most int) {
+	t.Parallel()
 	dirs, err := filepath.Glob("../../../testdata/clusters/*")
 	if err != nil || len(dirs) == 0 {
 		t.Fatal("no clusters", err)
 	}
-	for _, dir := range dirs {
-		for _, real := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/real=%v", filepath.Base(dir), real), func(t *testing.T) {
-				t.Parallel()
-				o := Options{Limit: 40 * time.Second, Steady: time.Second}
-				if real {
-					o.HAProxy = haproxytest.Binary(t)
-				}
-				hosts := compiled(t, dir)
-				if real && len(hosts) > 2*mostProcesses {
-					t.Skip("too many processes")
-				}
-				right, out, _, err := runHosts(t, t.Context(), hosts, o)
-				if !right || err != nil || !strings.Contains(out, "all right: ") {
-					t.Errorf("right %v, error %v\n%s", right, err, out)
-				}
-			})
+	o.Limit, o.Steady = 40*time.Second, time.Second
+	inParallel(len(dirs), func(i int) error {
+		hosts := compiled(t, dirs[i])
+		if len(hosts) > most {
+			return nil
 		}
-	}
+		right, out, _, err := runHosts(t, t.Context(), hosts, o)
+		if !right || err != nil || !strings.Contains(out, "all right: ") {
+			t.Errorf("%s: right %v, error %v\n%s", dirs[i], right, err, out)
+		}
+		return nil
+	})
 }
 
 // Of the clusters at least one must encrypt, translate and leave tables undelivered, or TestClusters shows less than it says.

@@ -134,7 +134,7 @@ func (w *wheel) cascade(s *shard, tick uint32, budget *int) bool {
 
 func (w *wheel) fire(s *shard, tick, now uint32, budget *int) bool {
 	bucket := tick & (wheelBuckets - 1)
-	for w.heads[bucket] != 0 {
+	for w.heads[bucket] != 0 && w.tick == tick { // arm sets an empty wheel to now: nothing is late then
 		if *budget--; *budget < 0 {
 			return false
 		}

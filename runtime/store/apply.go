@@ -131,6 +131,7 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 	}
 	c := s.contribution(row, i)
 	c[who] = uint32(src.number) | uint32(src.gen)<<generationShift
+	life = min(life, src.expire)
 	if life == Forever {
 		c[who] |= noDeadline
 	}

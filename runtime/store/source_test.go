@@ -109,3 +109,12 @@ func TestKeyMoves(t *testing.T) {
 		t.Errorf("the key is %s", def.KeyString())
 	}
 }
+
+// TestLifeOnTheWire: a life of 2³²−1 ms is for ever only in a table without expire; in another no entry outlives the table's.
+func TestLifeOnTheWire(t *testing.T) {
+	table := New("t.sum")
+	update(begin(t, table, "a", countersDef(1)), 1, Forever, 1, 5)
+	if e, _ := table.Lookup(make([]byte, 4), 1); e.Life != 3_600_000 {
+		t.Errorf("life is %d, want an hour", e.Life)
+	}
+}

@@ -95,6 +95,7 @@ type Source struct {
 	t      *Table
 	number uint16
 	gen    uint8
+	expire uint32 // ms, the longest life of its entries; Forever where they do not expire
 
 	moves []move // this and dead are guarded by every shard's lock: written under all of them, read under any
 	dead  bool
@@ -137,7 +138,10 @@ func (t *Table) Source(name string, def sticktable.Definition) (*Source, error) 
 		return nil, fmt.Errorf("%w: %s, and %s sends %s", ErrKey, def.KeyString(), other.name, other.def.KeyString())
 	}
 	p.def, p.defined, p.refused = def, true, sticktable.Definition{}
-	src := &Source{t: t, number: uint16(number), gen: p.generation}
+	src := &Source{t: t, number: uint16(number), gen: p.generation, expire: Forever}
+	if def.Expire > 0 {
+		src.expire = uint32(min(def.Expire/time.Millisecond, maxLife))
+	}
 	t.lockShards()
 	defer t.unlockShards()
 	p.setSource(src)

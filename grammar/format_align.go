@@ -1,6 +1,9 @@
 package grammar
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // maxCell is the widest cell that others are brought in line with: one long value would drive all others to the right.
 const maxCell = 40
@@ -170,11 +173,11 @@ func cutRows(rows []row, value func(*row) string) [][]row {
 // commentGap is how many blanks at least stand between a line and the comment behind it.
 const commentGap = 2
 
-// alignComments puts the comments behind their lines, those of neighbouring lines below each other.
+// alignComments puts the comments behind their lines, those of neighbouring lines of one block below each other.
 func alignComments(lines []formatLine, texts []string) {
 	for from := 0; from < len(lines); {
 		to, column := from, 0
-		for to < len(lines) && lines[to].comment != "" && (to == from || !lines[to].blank) && (to == from || !strings.Contains(texts[to], "\n")) {
+		for to < len(lines) && lines[to].comment != "" && (to == from || isBelow(&lines[from], &lines[to])) {
 			column = max(column, width(texts[to][strings.LastIndexByte(texts[to], '\n')+1:]))
 			to++
 		}
@@ -184,4 +187,9 @@ func alignComments(lines []formatLine, texts []string) {
 		}
 		from = max(to, from+1)
 	}
+}
+
+// isBelow tells whether the comment of a line stands below that of one before it: lines of one block do, if each is one line.
+func isBelow(first, l *formatLine) bool {
+	return !l.blank && l.indent == first.indent && !slices.ContainsFunc(l.tokens, func(t yamlToken) bool { return strings.Contains(t.text, "\n") })
 }

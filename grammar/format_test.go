@@ -110,6 +110,7 @@ func TestFormatTopology(t *testing.T) {
 		{"braces over lines", "a: {x: 1,\n y: [1,\n2,\n\n3\n], z: 2\n}\nb: 1\n", "a: {x: 1,\n  y: [1,\n    2,\n\n    3\n    ], z: 2\n  }\nb: 1\n"},
 		{"trailing commas and nothing", "a: [1, ]\nb: {x: , y: }\nc:\nd: ~\n", "a: [1,]\nb: {x: , y: }\nc:\nd: ~\n"},
 		{"comments behind", "a: 1 # one\nbbb: 2      # two\n\nc: 3 #three\n", "a: 1    # one\nbbb: 2  # two\n\nc: 3  #three\n"},
+		{"comments behind, in blocks", "a: # one\n  b: 1 # two\n  ccc: 1 # three\nd: 1 # four\n", "a:  # one\n  b: 1    # two\n  ccc: 1  # three\nd: 1  # four\n"},
 		{"comments between", "# top\n\n  # indented\na:\n # of b\n    b: 1\n    # behind b\n  # still\n# of c\nc: 2\n  # end\n", "# top\n\n# indented\na:\n  # of b\n  b: 1\n  # behind b\n# still\n# of c\nc: 2\n# end\n"},
 		{"comments in lists", "a:\n- b\n# of c\n- c\n# of d\nd: 1\n", "a:\n  - b\n  # of c\n  - c\n# of d\nd: 1\n"},
 		{"comments in braces", "a: [1, # one\n  # of two\n  2]\n", "a: [1,  # one\n  # of two\n  2]\n"},

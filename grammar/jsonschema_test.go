@@ -227,8 +227,8 @@ func onlyDefaultsLack(findings diag.List) bool {
 // TestProductExamples: the two examples of the documentation are as the reader and the schema want them.
 func TestProductExamples(t *testing.T) {
 	s := parsedSchema(t)
-	for _, name := range []string{"seed.yaml", "three-sites.yaml"} {
-		text, err := os.ReadFile(filepath.Join("../testdata/schema", name))
+	for _, name := range []string{"seed/topology.yaml", "clusters/product/topology.yaml"} {
+		text, err := os.ReadFile(filepath.Join("../testdata", name))
 		if err != nil {
 			t.Fatal(err)
 		}

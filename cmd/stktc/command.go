@@ -99,6 +99,7 @@ func (c *command) commands(usage cli.OnUsageErrorFunc) []*cli.Command {
 		c.rulesCommand(),
 		c.showCommand(),
 		c.reloadCommand(),
+		c.initCommand(),
 		c.fmtCommand(),
 		c.schemaCommand(),
 		c.versionCommand(),

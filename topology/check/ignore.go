@@ -79,6 +79,26 @@ func (p *Pass) ignoring(places ...diag.Span) *diag.Ignore {
 
 func (p *Pass) silences(at diag.Span) bool { return p.ignoring(at) != nil }
 
+// skips tells whether a comment silences the check's finding at a place of a node, and notes that it did: for checks that leave such a place out.
+func (p *Pass) skips(at diag.Span, node string) bool {
+	if p.check.Severity == diag.Error && p.check.Outside == "" {
+		return false
+	}
+	return p.quietly(at, node)
+}
+
+// quietly is skips for the warnings of a check of errors.
+func (p *Pass) quietly(at diag.Span, node string) bool {
+	by := p.ignoring(at)
+	if by == nil {
+		return false
+	}
+	f := diag.Finding{Summary: p.check.Title, Severity: min(p.check.Severity, diag.Warning), Primary: note(at, "here"), Impact: "as the comment says", Nodes: []string{node}}
+	silence(&f, by)
+	p.report(f)
+	return true
+}
+
 // silence makes a comment that was found by ignoring silence a finding.
 func silence(f *diag.Finding, by *diag.Ignore) {
 	if by != nil {

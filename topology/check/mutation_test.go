@@ -157,6 +157,10 @@ func TestMutations(t *testing.T) {
 		{"address from the environment", []edit{{h1, "192.168.56.111:11111", "\"${AGGR1}\""}}, nil},
 		{"port from the environment", []edit{{h1, "0.0.0.0:44444", "\"0.0.0.0:${PORT}\""}}, nil},
 
+		{"dialled by a bind line", []edit{{a3, "aggregations myl2", "  bind 192.168.56.113:30000 use_aggrs myl2\naggregations myl2"}, {a1, "113:22222", "113:30000"}}, nil},
+		{"bind line of another section", []edit{{a3, "aggregations myl2", "  bind 192.168.56.113:30000 use_aggrs other\naggregations myl2"}, {a1, "113:22222", "113:30000"}}, []string{"STK201 aggr1:30000", "STK219 aggr3:other"}},
+		{"a node that need not be listed", []edit{{a1, "  peer hapee1 192.168.56.101:44444\n", ""}, {a1, "aggregations myaggr", "  dynamic-peers\naggregations myaggr"}}, nil},
+		{"loopback of another host", []edit{{a1, "192.168.56.111:11111 local", "*:11111 local"}, {h1, "56.111:11111", "56.111:11111"}, {h1, "192.168.56.111:", "127.0.0.1:"}}, []string{"STK203 hapee1:127.0.0.1:11111"}},
 		{"node not listed", []edit{{a1, "  peer hapee1 192.168.56.101:44444\n", ""}}, []string{"STK202 hapee1:aggr1"}},
 		{"aggregator not listed", []edit{{h1, "  server aggr1 192.168.56.111:11111\n", ""}}, []string{"STK202 aggr1:hapee1"}},
 		{"no down", []edit{{a3, "  peer aggr1     192.168.56.111:11111 down\n", ""}}, []string{"STK210 aggr1:up"}},

@@ -18,7 +18,7 @@ var peerAddress = &Check{
 		What:    "The address or port in a line about a peer is not the one that the peer listens on. IP addresses are compared with IP addresses and names with names; a listener on any address (`*`, `0.0.0.0`, `::`) accepts every host; what an environment variable decides is not compared.",
 		Why:     "The session cannot be opened from this end. Since both ends dial, it may still come up from the other end, and everything seems to be well until a firewall, address translation or a changed start order stands in that way. If the other end's dial is wrong too, there is no session at all.",
 		RunTime: "`haproxy -c` accepts both files and nothing is logged. `show peers` says `last_status=CONN` for ever, or `last_status=ESTA` once the other end's dial has succeeded.",
-		Fix:     "Write the port and address of the peer's `local` line (an aggregator) or `bind` line (a balancer). Where address translation makes them differ, the listener's own address is right as it stands.",
+		Fix:     "Write the port and address of the peer's `local` line (an aggregator) or `bind` line (a balancer). Where address translation makes them differ both are right as they stand: say so in a comment on the line that dials, `# stktc:ignore STK201 -- NAT: …`; where most peers dial the translated address, the finding points to the listener, and one comment there is enough. A topology has `seen_as` for it.",
 	},
 	Bad: `-- aggr1/hapee-stktagg.cfg --
 aggregations myaggr

@@ -42,7 +42,7 @@ func runLoopback(p *Pass) {
 	var all places[*topology.Vertex]
 	by := map[*topology.Vertex]dial{}
 	for _, d := range lost {
-		if others && p.ignoring(d.line.Address.Span) == nil {
+		if others && !p.skips(d.line.Address.Span, d.from.Name) {
 			all.add(d.to, d.from.Name, d.line.Address.Span)
 			by[d.to] = d
 		}

@@ -32,7 +32,7 @@ func runLocalPlain(p *Pass) {
 	listen := map[string]diag.Span{}
 	for _, n := range p.Cluster.Nodes {
 		for _, s := range n.Peers {
-			if s.Style == topology.ServerStyle && s.TLS.On && !s.LocalTLS.On && !s.Local.IsZero() && p.ignoring(s.Local.Span) == nil {
+			if s.Style == topology.ServerStyle && s.TLS.On && !s.LocalTLS.On && !s.Local.IsZero() && !p.skips(s.Local.Span, n.Name.Value) {
 				all.add(s.Name.Value, n.Name.Value, s.Local.Span)
 				if listen[s.Name.Value].IsZero() {
 					listen[s.Name.Value] = s.Listen.Span

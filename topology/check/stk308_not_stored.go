@@ -44,7 +44,7 @@ func runNotStored(p *Pass) {
 			if !known || !noneStores(tables, use) {
 				continue
 			}
-			if p.silences(use.Span) && !decides(use) {
+			if !decides(use) && p.quietly(use.Span, n.Name.Value) {
 				continue
 			}
 			k := key{namesOf(tables), dataName(use), use.Kind, decides(use)}

@@ -41,7 +41,7 @@ func runConnCur(p *Pass) {
 		sums := p.aggregates(x)
 		for _, t := range x.Node.Tables {
 			at := t.Shape.Columns[sticktable.ConnCur]
-			if sums[t] == nil || at.IsZero() || t.RecvOnly || p.silences(at) {
+			if sums[t] == nil || at.IsZero() || t.RecvOnly || p.skips(at, x.Name) {
 				continue
 			}
 			seen = append(seen, sighting{x.Name, at})

@@ -35,7 +35,7 @@ func runAggregateWritten(p *Pass) {
 			}
 			tables, known := u.of(use)
 			for _, t := range tables {
-				if known && sums[t] != nil && !p.silences(use.Span) {
+				if known && sums[t] != nil && !p.skips(use.Span, x.Name) {
 					all.add(t.RuleName(), x.Name, use.Span)
 					source[t.RuleName()] = sums[t]
 				}

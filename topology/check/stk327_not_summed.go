@@ -35,7 +35,7 @@ func runNotSummed(p *Pass) {
 		for _, t := range x.Node.Tables {
 			for _, c := range t.Shape.Definition.Columns {
 				at := t.Shape.Columns[c.Type]
-				if sums[t] != nil && c.Type.Spec().Arithmetic == sticktable.NotAggregated && !p.silences(at) {
+				if sums[t] != nil && c.Type.Spec().Arithmetic == sticktable.NotAggregated && !p.skips(at, x.Name) {
 					all.add(key{t.Name.Value, c.Type}, x.Name, at)
 				}
 			}

@@ -41,7 +41,7 @@ func runSourceRead(p *Pass) {
 			if len(made) == 0 {
 				continue
 			}
-			if use := decidesBy(p.usesOf(x.Node), source, made); use != nil && !p.silences(use.Span) {
+			if use := decidesBy(p.usesOf(x.Node), source, made); use != nil && !p.skips(use.Span, x.Name) {
 				all.add(source.RuleName(), x.Name, use.Span)
 				sums[source.RuleName()] = slices.MinFunc(made, func(a, b *topology.Table) int { return a.Span.Compare(b.Span) })
 			}

@@ -45,7 +45,7 @@ func runUnread(p *Pass) {
 	for _, x := range p.balancers() {
 		sums := p.aggregates(x)
 		for _, t := range x.Node.Tables {
-			if sums[t] != nil && !read[t.WireName()] && len(x.Node.Files) > 0 && !p.silences(t.Name.Span) {
+			if sums[t] != nil && !read[t.WireName()] && len(x.Node.Files) > 0 && !p.skips(t.Name.Span, x.Name) {
 				all.add(t.WireName(), x.Name, t.Name.Span)
 			}
 		}

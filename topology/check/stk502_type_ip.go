@@ -33,7 +33,7 @@ func runTypeIP(p *Pass) {
 	var seen []sighting
 	for _, n := range p.Cluster.Nodes {
 		for _, t := range n.Tables {
-			if t.KeyWord.Value == "ip" && !p.silences(t.KeyWord.Span) && !t.Peers.IsZero() {
+			if t.KeyWord.Value == "ip" && !t.Peers.IsZero() && !p.skips(t.KeyWord.Span, n.Name.Value) {
 				seen = append(seen, sighting{n.Name.Value, t.KeyWord.Span})
 			}
 		}

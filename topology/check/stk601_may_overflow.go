@@ -60,7 +60,7 @@ func runMayOverflow(p *Pass) {
 	var f diag.Finding
 	for _, k := range order {
 		c, name := all[k], k.name
-		if c.room == 0 || c.room >= c.sources || p.silences(c.at.at) || c.smallerThanSource() {
+		if c.room == 0 || c.room >= c.sources || c.smallerThanSource() || p.skips(c.at.at, c.at.node) {
 			continue
 		}
 		f.Tables = append(f.Tables, written(name))

@@ -34,7 +34,7 @@ func replicated() string {
 func runSinglePoint(p *Pass) {
 	var alone []*topology.Vertex
 	for _, x := range p.Graph.Vertices {
-		if x.Section != nil && x.Section.Local != nil && len(p.members(x)) > 0 && !p.hasStandIn(x) && !p.silences(x.Section.Header) {
+		if x.Section != nil && x.Section.Local != nil && len(p.members(x)) > 0 && !p.hasStandIn(x) && !p.skips(x.Section.Local.Name.Span, x.Name) {
 			alone = append(alone, x)
 		}
 	}

@@ -43,7 +43,7 @@ func runStatsInTmp(p *Pass) {
 	var f diag.Finding
 	for _, n := range p.Cluster.Nodes {
 		for _, s := range n.Stats {
-			if s.Address.Unresolved || !inPublicDirectory(s.Address.Unix) {
+			if s.Address.Unresolved || !inPublicDirectory(s.Address.Unix) || p.skips(s.Address.Span, n.Name.Value) {
 				continue
 			}
 			f.Nodes = append(f.Nodes, n.Name.Value)

@@ -30,7 +30,7 @@ func runSocketMode(p *Pass) {
 	for _, n := range p.Cluster.Nodes {
 		for _, list := range [][]topology.StatsSocket{n.Stats, n.CLI} {
 			for _, s := range list {
-				if mode := s.Mode.Value; s.Address.Unix != "" && !s.Mode.Unresolved && writable(mode) && !p.silences(s.Mode.Span) {
+				if mode := s.Mode.Value; s.Address.Unix != "" && !s.Mode.Unresolved && writable(mode) && !p.skips(s.Mode.Span, n.Name.Value) {
 					all.add(mode, n.Name.Value, s.Mode.Span)
 				}
 			}

@@ -45,7 +45,7 @@ func runClearText(p *Pass) {
 			default:
 				continue
 			}
-			if !p.silences(firstOf(line.Address.Span, line.Span)) {
+			if !p.skips(firstOf(line.Address.Span, line.Span), from.Name) {
 				all.add(key{e.Upper, way}, e.Lower.Name, firstOf(line.Address.Span, line.Span))
 			}
 			break

@@ -34,7 +34,7 @@ func runUnverified(p *Pass) {
 	var all places[string]
 	for _, n := range p.Cluster.Nodes {
 		for _, s := range n.Peers {
-			if s.TLS.On && s.TLS.Verify.Value != "required" && !s.TLS.Verify.Unresolved && verifiesDials(s) && !p.silences(s.Listen.Span) {
+			if s.TLS.On && s.TLS.Verify.Value != "required" && !s.TLS.Verify.Unresolved && verifiesDials(s) && !p.skips(s.Listen.Span, n.Name.Value) {
 				all.add(s.Name.Value, n.Name.Value, s.Listen.Span)
 			}
 		}

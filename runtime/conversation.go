@@ -136,6 +136,7 @@ func (c *conversation) Define(def *peers.TableDefinition) []*store.Source {
 				c.Refused(def.Name, err)
 				continue
 			}
+			m.section.retry(t)
 			for _, bad := range t.Mismatches() {
 				c.log.Warn("data type left out of the sum: sources disagree", "table", t.Name(),
 					bad.Peers[0], bad.Has[0].String(), bad.Peers[1], bad.Has[1].String())
@@ -213,6 +214,19 @@ func (c *conversation) askAgain() {
 	c.mu.Unlock()
 	if asked {
 		c.askNow()
+	}
+}
+
+// errRetry ends the session of a peer whose table was refused, and is not any more.
+var errRetry = errors.New("its table is no longer refused: it is to define it again")
+
+// retry lets peers begin anew whose keys were refused for another peer's, once that has changed its own.
+func (s *section) retry(t *table) {
+	refused := t.Refused()
+	for _, m := range s.currentMembers() {
+		if slices.Contains(refused, m.link.name) {
+			m.link.withSession(func(sess *session.Session) { sess.Stop(errRetry) })
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ var forward = &Check{
 	Severity: diag.Error,
 	Since:    "0.1",
 	Text: Text{
-		What:    "An aggregator's `forward` names the suffix of tables that come from the aggregator above and go on to the nodes. Either nobody above makes such tables, or somebody does, the nodes declare them, and there is no `forward` for them.",
+		What:    "An aggregator's `forward` names the suffix of tables that come from the aggregator above and go on to the nodes. Either nobody above makes such tables, or somebody does, the nodes declare them, and there is no `forward` for them. Or a rule keeps its tables from the nodes (`up-only`), and nodes declare them.",
 		Why:     "The nodes' table for the upper sum stays empty; limits that look at it never trigger.",
 		RunTime: "All sessions look healthy. `show table` of the upper sum is empty on the nodes. Nothing is logged.",
 		Fix:     "Forward exactly the suffixes that stand after `to` in the aggregator above.",
@@ -80,6 +80,7 @@ func runForward(p *Pass) {
 			}
 		}
 		p.notForwarded(x, above, &missing)
+		p.keptBack(x)
 	}
 	idle.report(p, func(who, key []string) string {
 		return fmt.Sprintf("%s forward tables ending in `%s`, but no aggregator above makes one", and(who), key[0])
@@ -87,6 +88,37 @@ func runForward(p *Pass) {
 	missing.report(p, func(who, key []string) string {
 		return fmt.Sprintf("%s do not forward tables ending in `%s`, which come from above and which the nodes below declare", and(who), key[0])
 	})
+}
+
+// keptBack is about tables that a rule keeps from the nodes, and that nodes declare.
+func (p *Pass) keptBack(x *topology.Vertex) {
+	for _, r := range x.Section.Rules {
+		if !r.UpOnly || r.To.Unresolved {
+			continue
+		}
+		var who []string
+		var declared []diag.Note
+		for _, e := range p.members(x) {
+			if b := e.Lower; b.Kind == topology.Balancer && !b.Absent() {
+				if t := tableEnding(b.Node, r.To.Value); t != nil && t.Peers.Value != "" {
+					who = append(who, b.Name)
+					declared = append(declared, note(t.Name.Span, "%s waits for it", b.Name))
+				}
+			}
+		}
+		if who == nil {
+			continue
+		}
+		p.report(diag.Finding{
+			Summary: fmt.Sprintf("%s keeps tables ending in `%s` from the nodes, but %s %s one", x.Name, r.To.Value, and(who), verb(len(who), "declares", "declare")),
+			Primary: note(r.Span, "`up-only`"),
+			Related: declared,
+			Impact:  fmt.Sprintf("tables ending in `%s` stay empty on %s, so limits that look at them never trigger", r.To.Value, and(who)),
+			RunTime: &diag.RunTime{Command: "show table", On: who[0], Symptom: fmt.Sprintf("the table ending in `%s` is empty; all sessions look healthy", r.To.Value)},
+			Fixes:   []diag.Fix{{Title: "delete `up-only`, or the tables"}},
+			Nodes:   append(who, x.Name),
+		})
+	}
 }
 
 // above lists the suffixes of the tables that the aggregators above x make or forward; false when some

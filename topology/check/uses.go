@@ -117,7 +117,7 @@ func (v *view) aggregates(x *topology.Vertex) map[*topology.Table]*topology.Tabl
 		}
 		for _, h := range v.flows() {
 			u := tableNamed(v.sharedTables(h.first), h.name)
-			if u == nil || sources[u] {
+			if u == nil || sources[u] || !h.delivered {
 				continue
 			}
 			if v.sums[h.origin] == nil {

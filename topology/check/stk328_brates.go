@@ -1,10 +1,11 @@
 package check
 
 import (
-	"strings"
+	"slices"
 
 	"stktc/grammar/diag"
 	"stktc/topology"
+	"stktc/topology/sticktable"
 )
 
 var bratesFactor = &Check{
@@ -25,9 +26,13 @@ var bratesFactor = &Check{
 }
 
 func runBrates(p *Pass) {
+	if !p.says("brates-factor") {
+		return
+	}
 	factor := aspect{
 		of: func(t *topology.Table) (string, bool) {
-			if !strings.Contains(t.Shape.Definition.StoreString(), "bytes_") || t.Shape.StoreUnknown {
+			d := &t.Shape.Definition
+			if d.Column(sticktable.BytesInRate) == nil && d.Column(sticktable.BytesOutRate) == nil || t.Shape.StoreUnknown {
 				return "", false
 			}
 			if o := t.Option("brates-factor"); o != nil {
@@ -50,4 +55,11 @@ func runBrates(p *Pass) {
 			runTime: "byte rates that are wrong by the ratio of the two factors; all sessions look healthy",
 		})
 	}
+}
+
+// says tells whether any table's declaration has the keyword.
+func (v *view) says(keyword string) bool {
+	return slices.ContainsFunc(v.Cluster.Nodes, func(n *topology.Node) bool {
+		return slices.ContainsFunc(n.Tables, func(t *topology.Table) bool { return t.Option(keyword) != nil })
+	})
 }

@@ -106,7 +106,12 @@ func localpeerUnlisted(p *Pass, n *topology.Node, s *topology.PeersSection) diag
 			}
 		}
 	}
-	if !meant.IsZero() {
+	switch known := p.knownAs(n, own.Value); {
+	case meant.IsZero():
+	case hostname(n) == own.Value && len(known) > len(p.knownAs(n, meant.Value)): // the others, and the directory, agree with localpeer
+		f.Primary, f.Related = note(meant.Span, "`localpeer` says `%s`", own.Value), append([]diag.Note{note(own.Span, "its own name")}, known...)
+		f.Fixes = []diag.Fix{{Title: "call it `" + own.Value + "`", Safe: true, Edits: p.replace(meant.Span, own.Value)}}
+	default:
 		f.Fixes = []diag.Fix{{Title: "localpeer " + meant.Value, Safe: true, Edits: p.replace(own.Span, meant.Value)}}
 	}
 	return f

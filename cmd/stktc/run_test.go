@@ -24,7 +24,6 @@ type running struct {
 	dir    string
 	socket string
 	file   string
-	http   string
 	cmd    *exec.Cmd
 	log    bytes.Buffer
 	done   chan error

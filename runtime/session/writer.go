@@ -12,7 +12,7 @@ import (
 // writeSize is how much is encoded before it is written: as much as HAProxy reads at once (tune.bufsize).
 const writeSize = 16 << 10
 
-// maxUpdate is room for one update with its table's definition; an update that is longer than that does not exist (100 elements of each array, 15 bytes each).
+// maxUpdate is room for one more update with its table's definition; a longer one, with a long key or many elements, makes the buffer grow.
 const maxUpdate = 4 << 10
 
 // output is a table that the peer is sent.

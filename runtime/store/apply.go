@@ -123,6 +123,7 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 	i := findContribution(s, row, src.number)
 	if i < 0 {
 		if r = s.makeRoom(r); r == noRef {
+			s.counted.crowded++
 			return
 		}
 		row = s.row(r)
@@ -139,7 +140,11 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 	for m := range src.moves {
 		src.moves[m].store(c[contribHead:], values, now)
 	}
-	s.changed = s.log.touch(row, r, s.rows) || s.changed
+	if s.log.touch(row, r, s.rows) {
+		s.changed = true
+	} else {
+		s.counted.coalesced++
+	}
 	s.rearm(r, row, now)
 }
 

@@ -94,8 +94,11 @@ func (s *shard) expire(r ref, now uint32) {
 		spacing = s.lay.shortestPeriod / boundariesAPeriod
 	}
 	// The look goes back before the boundaries that the row was due for, however late the wheel is: past them a contributor may count no more.
-	if lost || s.drifts(row, row[due]-spacing-1) {
+	if drifts := !lost && s.drifts(row, row[due]-spacing-1); lost || drifts {
 		s.changed = s.log.touch(row, r, s.rows) || s.changed
+		if drifts {
+			s.counted.resends++
+		}
 	}
 	if at, ok := s.nextEvent(row, now, spacing); ok {
 		s.wheel.arm(s, r, row, at, now)

@@ -80,6 +80,7 @@ type shard struct {
 
 	peers   []peerState // by the peer's number
 	changed bool        // receivers have news from this turn with the lock
+	counted counters
 }
 
 // reset empties the shard and lays its rows out anew.

@@ -1,0 +1,43 @@
+package store
+
+// Stats count what happened to a table since the start, but for Partial and Bytes, which tell of now.
+type Stats struct {
+	Updates   uint64 // applied
+	Coalesced uint64 // updates that changed a key of which every receiver still waited for the change before
+	Resends   uint64 // sums sent again because a rate passed the boundary of a contributor's period
+	Crowded   uint64 // updates that were passed over: the key has as many contributors as it can have
+	Evicted   uint64 // keys that went for want of memory
+	Partial   uint64 // keys that came back after they were evicted, and are not sent before all contributors have told of them
+	Bytes     uint64 // of memory held: rows, index, log of changes
+}
+
+// counters are a shard's part of Stats, under its lock.
+type counters struct {
+	coalesced, resends, crowded, evicted, partial uint64
+}
+
+// Stats sums the shards' counters up.
+func (t *Table) Stats() Stats {
+	sum := Stats{Updates: t.updates.Load()}
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		sum.Coalesced += s.counted.coalesced
+		sum.Resends += s.counted.resends
+		sum.Crowded += s.counted.crowded
+		sum.Evicted += s.counted.evicted
+		sum.Partial += s.counted.partial
+		sum.Bytes += s.bytes()
+		s.mu.Unlock()
+	}
+	return sum
+}
+
+// bytes is the memory that the shard holds.
+func (s *shard) bytes() uint64 {
+	n := 8*len(s.index.slots) + 4*len(s.log.ring)
+	for i := range s.slabs {
+		n += len(s.slabs[i].chunks) * s.slabs[i].stride << chunkBits * 4
+	}
+	return uint64(n)
+}

@@ -135,7 +135,7 @@ func (u *unit) isSince(v sticktable.Version) bool {
 // storeText writes the columns in the order in which the user did; the definition has them in the order of the wire.
 func storeText(s *topology.Shape) string {
 	d := sticktable.Definition{Columns: slices.Clone(s.Definition.Columns)}
-	slices.SortStableFunc(d.Columns, func(a, b sticktable.Column) int { return s.Columns[a.Type].Compare(s.Columns[b.Type]) })
+	slices.SortStableFunc(d.Columns, func(a, b sticktable.Column) int { return s.Columns.At(a.Type).Compare(s.Columns.At(b.Type)) })
 	return d.StoreString()
 }
 

@@ -263,10 +263,10 @@ func TestVersion(t *testing.T) {
 	store := func(types ...sticktable.DataType) func(*topology.Node) {
 		return func(n *topology.Node) {
 			for _, table := range n.Tables {
-				table.Shape.Columns = map[sticktable.DataType]diag.Span{}
+				table.Shape.Columns = nil
 				table.Shape.Definition.Columns = nil
 				for i, d := range types {
-					table.Shape.Columns[d] = at(80 + i)
+					table.Shape.Columns = append(table.Shape.Columns, topology.ColumnSpan{Type: d, Span: at(80 + i)})
 					table.Shape.Definition.Columns = append(table.Shape.Definition.Columns, sticktable.Column{Type: d, Elems: 1})
 				}
 			}

@@ -44,7 +44,7 @@ func (u *unit) tableVersion(n *topology.Node, t *topology.Table) {
 	}
 	for _, c := range t.Shape.Definition.Columns {
 		if since := c.Type.Spec().Since; since != (sticktable.Version{}) {
-			u.needs(n, t.Shape.Columns[c.Type], fmt.Sprintf("data type `%s`", c.Type), since)
+			u.needs(n, t.Shape.Columns.At(c.Type), fmt.Sprintf("data type `%s`", c.Type), since)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"stktc/grammar/diag"
 )
@@ -21,24 +22,54 @@ var sectionKeywords = map[string]bool{
 
 // ParseConfig reads a file in HAProxy's syntax. The name is the one that spans carry. Lines that are not ours stay raw text,
 // a line with a mistake costs one finding and its own statement, and whatever the text is, the lines cover it exactly.
-// Of words that hold environment variables nothing is known.
+// Of words that hold environment variables nothing is known. The text must not change afterwards: values are pieces of it.
 func ParseConfig(name string, text []byte) (*ConfigFile, diag.List) {
 	return ParseConfigIn(nil, name, text)
 }
 
 // ParseConfigIn reads a file as ParseConfig does, with the environment that it is used in: variables become what they stand for.
 func ParseConfigIn(env Environment, name string, text []byte) (*ConfigFile, diag.List) {
-	p := configParser{file: &ConfigFile{Name: name, Text: text}, text: string(text), env: env}
-	return p.parse()
+	p := configParser{env: env, memory: &Memory{}}
+	return p.parse(name, text)
 }
 
 // ParseConfigPartly reads a file as ParseConfigIn does where only a part of the environment is known: what other variables stand for is not.
-func ParseConfigPartly(part Environment, name string, text []byte) (*ConfigFile, diag.List) {
-	p := configParser{file: &ConfigFile{Name: name, Text: text}, text: string(text), env: part, part: true}
-	return p.parse()
+// The file is good until the memory is used for the next one. The text must not change: values are pieces of it.
+func ParseConfigPartly(part Environment, memory *Memory, name string, text []byte) (*ConfigFile, diag.List) {
+	p := configParser{env: part, part: true, memory: memory}
+	return p.parse(name, text)
 }
 
-func (p *configParser) parse() (*ConfigFile, diag.List) {
+// Memory is what the lines and words of a file are kept in, which are some ten times as large as its text. Who reads many files, one after the other,
+// needs it once. The zero Memory is ready for use, by one goroutine.
+type Memory struct {
+	words    arena
+	lines    []Line
+	sections []*Section
+	used     int // of sections
+}
+
+// reset makes room for the lines of another file.
+func (m *Memory) reset(lines int) {
+	m.words.reset()
+	m.used = 0
+	if cap(m.lines) < lines {
+		m.lines = make([]Line, 0, lines)
+	}
+}
+
+func (m *Memory) section(s Section) *Section {
+	if m.used == len(m.sections) {
+		m.sections = append(m.sections, &Section{})
+	}
+	m.used++
+	at := m.sections[m.used-1]
+	*at = s
+	return at
+}
+
+func (p *configParser) parse(name string, text []byte) (*ConfigFile, diag.List) {
+	p.file, p.text = &ConfigFile{Name: name, Text: text}, unsafe.String(unsafe.SliceData(text), len(text))
 	p.stop = len(p.text)
 	if i := strings.IndexByte(p.text, 0); i >= 0 {
 		p.stop = i
@@ -61,13 +92,15 @@ type configParser struct {
 	open     []*Line // the .if lines without their .endif yet
 	before   bool    // a line before the first section was reported
 	last     diag.Pos
-	arena    arena
+	memory   *Memory
 	flat     []Line // what the sections' lines are parts of: its capacity is that of the whole file
 }
 
 // lines splits the text, and cuts it into sections.
 func (p *configParser) lines() {
-	p.flat = make([]Line, 0, strings.Count(p.text, "\n")+1)
+	lines := strings.Count(p.text, "\n") + 1
+	p.memory.reset(lines)
+	p.flat = p.memory.lines[:0]
 	for number, start := 1, 0; start < len(p.text); number++ {
 		next, end := len(p.text), len(p.text)
 		if i := strings.IndexByte(p.text[start:], '\n'); i >= 0 {
@@ -131,7 +164,7 @@ func (p *configParser) place(line Line) {
 
 // section makes a section of its header. Those that others refer to must have a name.
 func (p *configParser) section(header Line) *Section {
-	s := &Section{Keyword: header.Words[0], Header: header}
+	s := p.memory.section(Section{Keyword: header.Words[0], Header: header})
 	if len(header.Words) > 1 {
 		s.Name = header.Words[1]
 	}

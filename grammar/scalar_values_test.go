@@ -226,6 +226,21 @@ func TestParseAddress(t *testing.T) {
 			}
 		}
 		checkFinding(t, s, bad, CodeAddress, tt.bad, tt.at)
+		checkPlain(t, tt.text)
+	}
+}
+
+// checkPlain: what an address is read as without the parser is what the parser reads.
+func checkPlain(t *testing.T, text string) {
+	t.Helper()
+	plain, ok := plainAddress(text)
+	if !ok {
+		return
+	}
+	parsed, err := addressParser.ParseString("", text)
+	if err != nil || parsed.Prefix.Value != "" || parsed.Path.Value != "" || parsed.Host != plain.Host ||
+		parsed.Port.Value != plain.Port.Value || parsed.Port.Pos.Offset != plain.Port.Pos.Offset {
+		t.Fatalf("%q: %+v without the parser, %+v with it (%v)", text, plain, parsed, err)
 	}
 }
 
@@ -281,6 +296,7 @@ func FuzzScalars(f *testing.F) {
 		for _, bad := range list {
 			inside(bad.Primary.Span)
 		}
+		checkPlain(t, text)
 		a, bad := ParseAddress(s)
 		inside(a.Whole.Span)
 		if bad != nil {

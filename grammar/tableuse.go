@@ -81,10 +81,10 @@ func (r *useReader) read() {
 		if w.Value == "if" || w.Value == "unless" {
 			r.decides = true
 		}
-		counter, isTrack := strings.CutPrefix(w.Value, "track-sc")
-		switch n, err := strconv.Atoi(counter); {
-		case isTrack && err == nil:
-			r.named(i, Counts, n)
+		counter, isTrack := trackCounter(w.Value)
+		switch {
+		case isTrack:
+			r.named(i, Counts, counter)
 			continue
 		case i == 1 && words[0].Value == "stick":
 			kind := Counts
@@ -99,6 +99,16 @@ func (r *useReader) read() {
 		}
 		r.word(w)
 	}
+}
+
+// trackCounter reads "track-sc0". Most words are none, and an error of Atoi costs an allocation.
+func trackCounter(word string) (counter int, ok bool) {
+	digits, ok := strings.CutPrefix(word, "track-sc")
+	if !ok {
+		return 0, false
+	}
+	counter, err := strconv.Atoi(digits)
+	return counter, err == nil
 }
 
 func (r *useReader) add(u TableUse) {

@@ -39,12 +39,25 @@ type splitter struct {
 type Environment func(name string) (value string, set bool)
 
 // arena is what words are allocated from: one allocation for many lines, where each word is some 110 bytes.
-type arena struct{ free []Scalar }
+type arena struct {
+	free  []Scalar // the rest of whole
+	whole []Scalar
+	used  int // words since reset
+}
+
+// reset makes all of it free again.
+func (a *arena) reset() {
+	if a.used > cap(a.whole) {
+		a.whole = make([]Scalar, 0, a.used+a.used/8)
+	}
+	a.free, a.used = a.whole, 0
+}
 
 // take gives an empty slice with room for the words of most lines; done tells how many of them were used.
 func (a *arena) take(textLeft int) []Scalar {
 	if cap(a.free) < 64 {
 		a.free = make([]Scalar, 0, min(64+textLeft/8, 1024))
+		a.whole = a.free
 	}
 	return a.free[:0]
 }
@@ -53,6 +66,7 @@ func (a *arena) done(words []Scalar) []Scalar {
 	if len(words) == 0 {
 		return nil
 	}
+	a.used += len(words)
 	if cap(words) == cap(a.free) { // else they outgrew it and moved away
 		a.free = a.free[len(words):cap(a.free)][:0]
 	}
@@ -61,7 +75,7 @@ func (a *arena) done(words []Scalar) []Scalar {
 
 // splitLine reads the line [start, end) of the text. Of a line that HAProxy refuses it gives the words before the offending place.
 func (p *configParser) splitLine(number, start, end int) (Line, *diag.Finding) {
-	text, memory := p.text, &p.arena
+	text, memory := p.text, &p.memory.words
 	s := splitter{text: text, pos: start, end: end, line: number, start: start, file: p.file.Name, env: p.env, part: p.part, words: memory.take(len(text) - start)}
 	s.skipBlanks()
 	line := Line{Span: s.span(start, end)}

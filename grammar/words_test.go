@@ -74,7 +74,7 @@ func TestSplitLine(t *testing.T) {
 	const before = "first line\n"
 	for _, tt := range wordCases {
 		text := before + tt.line + "\nnext"
-		line, bad := (&configParser{file: &ConfigFile{Name: "f"}, text: text}).splitLine(2, len(before), len(before)+len(tt.line))
+		line, bad := (&configParser{file: &ConfigFile{Name: "f"}, text: text, memory: &Memory{}}).splitLine(2, len(before), len(before)+len(tt.line))
 		var got []string
 		for _, w := range line.Words {
 			mark := ""
@@ -122,7 +122,7 @@ func checkScalar(t testing.TB, text string, s Scalar) {
 
 func TestAtInsideQuotes(t *testing.T) {
 	text := `peer aggr1 "10.0.0."1:\x31'1111' local`
-	line, bad := (&configParser{file: &ConfigFile{Name: "f"}, text: text}).splitLine(1, 0, len(text))
+	line, bad := (&configParser{file: &ConfigFile{Name: "f"}, text: text, memory: &Memory{}}).splitLine(1, 0, len(text))
 	if bad != nil || len(line.Words) != 4 || line.Words[2].Value != "10.0.0.1:11111" {
 		t.Fatal(line.Words, bad)
 	}
@@ -194,7 +194,7 @@ func TestSplitLineAsHAProxy(t *testing.T) {
 	for i, tt := range wordCases {
 		got := said[i+1]
 		text := ".notice " + strings.TrimPrefix(tt.line, "a")
-		line, bad := (&configParser{file: &ConfigFile{Name: "f"}, text: text}).splitLine(1, 0, len(text))
+		line, bad := (&configParser{file: &ConfigFile{Name: "f"}, text: text, memory: &Memory{}}).splitLine(1, 0, len(text))
 		refused := regexp.MustCompile(`unmatched|forbidden|truncated or invalid`).MatchString(got)
 		if refused != (bad != nil && bad.Severity == diag.Error) {
 			t.Errorf("%s: HAProxy says %q, we %v", text, got, bad)
@@ -232,7 +232,7 @@ func TestVariablesAsHAProxy(t *testing.T) {
 	env := func(name string) (string, bool) { v, ok := environment[name]; return v, ok }
 	for i, l := range lines {
 		text := ".notice " + l
-		p := configParser{file: &ConfigFile{Name: "f"}, text: text, env: env}
+		p := configParser{file: &ConfigFile{Name: "f"}, text: text, env: env, memory: &Memory{}}
 		line, bad := p.splitLine(1, 0, len(text))
 		if bad != nil {
 			t.Errorf("%s: %v", l, bad)

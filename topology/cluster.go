@@ -323,10 +323,35 @@ type Shape struct {
 	SizeSpan   diag.Span
 	Expire     diag.Span // zero span: no expire
 	Store      diag.Span
-	Columns    map[sticktable.DataType]diag.Span // of each item of the store list
+	Columns    ColumnSpans // of each item of the store list
 
 	// What an environment variable hides, or what could not be read: nothing is known of it, so it is never compared.
 	KeyUnknown, SizeUnknown, ExpireUnknown, StoreUnknown bool
+}
+
+// ColumnSpans tells where the data types of a store list stand. There are few of them, and a map would take a kilobyte for each table of each node.
+type ColumnSpans []ColumnSpan
+
+// ColumnSpan is the place of one data type.
+type ColumnSpan struct {
+	Type sticktable.DataType
+	Span diag.Span
+}
+
+// Of gives the place of a data type, and whether it is stored.
+func (c ColumnSpans) Of(t sticktable.DataType) (diag.Span, bool) {
+	for i := range c {
+		if c[i].Type == t {
+			return c[i].Span, true
+		}
+	}
+	return diag.Span{}, false
+}
+
+// At gives the place of a data type, the zero Span when it is not stored.
+func (c ColumnSpans) At(t sticktable.DataType) diag.Span {
+	at, _ := c.Of(t)
+	return at
 }
 
 // Address is a host and a port as written. It is compared by Matches, never by text.

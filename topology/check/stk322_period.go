@@ -57,7 +57,7 @@ func (p *Pass) compareColumns(t sticktable.DataType, w wording, argument func(*s
 			}
 			return argument(c), true
 		},
-		at: func(table *topology.Table) diag.Span { return table.Shape.Columns[t] },
+		at: func(table *topology.Table) diag.Span { return table.Shape.Columns.At(t) },
 	}
 	w.what, w.at = "store "+t.String(), a.at
 	w.column = func(table *topology.Table) string { return columnText(&table.Shape, t) }

@@ -104,7 +104,7 @@ func tooShort(d decl, rate *sticktable.Column) *diag.Finding {
 	return &diag.Finding{
 		Summary: fmt.Sprintf("%s's `%s` expires after `%s`, before `%s` is complete", d.node.Name, d.table.Name.Value, lifetime(d.table), rate),
 		Primary: note(d.table.Shape.Expire, "shorter than the period"),
-		Related: []diag.Note{note(d.table.Shape.Columns[rate.Type], "the period")},
+		Related: []diag.Note{note(d.table.Shape.Columns.At(rate.Type), "the period")},
 		Impact:  "a client that comes back after that time counts from 0, so that its rate is always too low",
 		Nodes:   []string{d.node.Name},
 		Tables:  []string{d.table.Name.Value},

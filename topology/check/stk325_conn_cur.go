@@ -40,7 +40,7 @@ func runConnCur(p *Pass) {
 	for _, x := range p.balancers() {
 		sums := p.aggregates(x)
 		for _, t := range x.Node.Tables {
-			at := t.Shape.Columns[sticktable.ConnCur]
+			at := t.Shape.Columns.At(sticktable.ConnCur)
 			if sums[t] == nil || at.IsZero() || t.RecvOnly || p.skips(at, x.Name) {
 				continue
 			}

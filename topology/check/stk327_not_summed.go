@@ -34,7 +34,7 @@ func runNotSummed(p *Pass) {
 		sums := p.aggregates(x)
 		for _, t := range x.Node.Tables {
 			for _, c := range t.Shape.Definition.Columns {
-				at := t.Shape.Columns[c.Type]
+				at := t.Shape.Columns.At(c.Type)
 				if sums[t] != nil && c.Type.Spec().Arithmetic == sticktable.NotAggregated && !p.skips(at, x.Name) {
 					all.add(key{t.Name.Value, c.Type}, x.Name, at)
 				}

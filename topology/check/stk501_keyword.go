@@ -80,7 +80,7 @@ func (k *keywordReader) need(n *topology.Node, at diag.Span, since sticktable.Ve
 
 func (k *keywordReader) table(n *topology.Node, t *topology.Table) {
 	for _, c := range t.Shape.Definition.Columns {
-		k.need(n, t.Shape.Columns[c.Type], c.Type.Spec().Since, "data type `%s`", c.Type)
+		k.need(n, t.Shape.Columns.At(c.Type), c.Type.Spec().Since, "data type `%s`", c.Type)
 	}
 	for _, o := range t.Options {
 		if since, ok := optionsSince[o.Keyword.Value]; ok {

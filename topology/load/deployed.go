@@ -87,8 +87,9 @@ func readHosts(hosts []Host) []*hostReader {
 	var wait sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(hosts)) {
 		wait.Go(func() {
+			var memory grammar.Memory
 			for i := int(next.Add(1) - 1); i < len(hosts); i = int(next.Add(1) - 1) {
-				read[i] = &hostReader{Host: hosts[i]}
+				read[i] = &hostReader{Host: hosts[i], memory: &memory}
 				read[i].all()
 			}
 		})
@@ -100,6 +101,7 @@ func readHosts(hosts []Host) []*hostReader {
 // hostReader reads one host's files.
 type hostReader struct {
 	Host
+	memory   *grammar.Memory // of the file that is being read
 	node     *topology.Node
 	findings diag.List
 	errs     []error
@@ -200,7 +202,7 @@ func (h *hostReader) read(p string) *grammar.ConfigFile {
 		h.findings.Add(*grammar.Findingf(grammar.CodeText, firstPlace(name), "`%s` is longer than %d MB; no configuration is", name, grammar.MaxFileSize>>20))
 		return nil
 	}
-	config, findings := grammar.ParseConfigPartly(h.environment(), name, data)
+	config, findings := grammar.ParseConfigPartly(h.environment(), h.memory, name, data)
 	if len(config.Sections) == 0 {
 		h.leftOut(name, config)
 		return nil

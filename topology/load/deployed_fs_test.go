@@ -4,12 +4,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/fstest"
 
 	"stktc/grammar"
+	"stktc/topology"
 )
 
 const smallFile = "peers p\n  bind :1\n  server a\n"
@@ -45,6 +47,33 @@ func TestDeployedNamesFilesByPrefix(t *testing.T) {
 	}
 	if string(c.Files["etc/h1/a.cfg"]) != smallFile || c.Nodes[0].Peers[0].Name.Span.File != "etc/h1/a.cfg" {
 		t.Errorf("text %q, span %v", c.Files["etc/h1/a.cfg"], c.Nodes[0].Peers[0].Name.Span)
+	}
+}
+
+// TestDeployedKeepsNothingOfOthers: hosts that are read one after the other share the memory of their lines, and no node may be left with
+// what another host's file says.
+func TestDeployedKeepsNothingOfOthers(t *testing.T) {
+	var hosts []Host
+	for _, dir := range []string{"../../testdata/deployed/seed", "../../testdata/clusters/product/out", "../../testdata/clusters/three-sites/out"} {
+		of, err := Hosts(os.DirFS(dir), "", dir+"/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosts = append(hosts, of...)
+	}
+	var memory grammar.Memory
+	var shared, alone []*topology.Node
+	for _, h := range hosts {
+		for one, nodes := range map[*grammar.Memory]*[]*topology.Node{&memory: &shared, {}: &alone} {
+			r := &hostReader{Host: h, memory: one}
+			r.all()
+			*nodes = append(*nodes, r.node)
+		}
+	}
+	for i := range shared {
+		if !reflect.DeepEqual(shared[i], alone[i]) {
+			t.Errorf("%s is another node when it is read among others", hosts[i].Dir)
+		}
 	}
 }
 

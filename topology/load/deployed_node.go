@@ -13,14 +13,14 @@ import (
 type nodeBuilder struct {
 	node     *topology.Node
 	findings *diag.List
-	sections map[string]*grammar.Section // peers and aggregations sections by keyword and name
+	sections map[string]diag.Span // headers of peers and aggregations sections by keyword and name
 	tables   map[string]*topology.Table
 }
 
 // file adds one configuration file.
 func (b *nodeBuilder) file(f *grammar.ConfigFile) {
 	if b.sections == nil {
-		b.sections, b.tables = map[string]*grammar.Section{}, map[string]*topology.Table{}
+		b.sections, b.tables = map[string]diag.Span{}, map[string]*topology.Table{}
 	}
 	b.node.Files = append(b.node.Files, f.Name)
 	b.node.Uses = append(b.node.Uses, tableUses(f)...)
@@ -96,14 +96,14 @@ func (b *nodeBuilder) isFirst(s *grammar.Section) bool {
 		return true
 	}
 	key := s.Keyword.Value + " " + s.Name.Value
-	first := b.sections[key]
-	if first == nil {
-		b.sections[key] = s
+	first, again := b.sections[key]
+	if !again {
+		b.sections[key] = s.Header.WordsSpan()
 		return true
 	}
 	if !s.Header.Conditional {
 		f := grammar.Findingf(grammar.CodeDuplicate, s.Header.WordsSpan(), "section `%s` stands twice in one configuration", key)
-		f.Related = []diag.Note{{Span: first.Header.WordsSpan(), Label: "the first"}}
+		f.Related = []diag.Note{{Span: first, Label: "the first"}}
 		b.findings.Add(*f)
 	}
 	return false

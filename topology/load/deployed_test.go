@@ -249,8 +249,8 @@ func (d *dumper) table(t *topology.Table) {
 	}
 	d.line(2, "type %s size %s expire %s store %s", key, size, expire, store)
 	var items []string
-	for c, at := range s.Columns {
-		items = append(items, fmt.Sprintf("%s%s", c, columns(at)))
+	for _, c := range s.Columns {
+		items = append(items, fmt.Sprintf("%s%s", c.Type, columns(c.Span)))
 	}
 	sort.Strings(items)
 	d.line(2, "columns %s", strings.Join(items, " "))

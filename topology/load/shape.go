@@ -90,7 +90,6 @@ func readExpire(s *topology.Shape, expire grammar.Scalar, findings *diag.List) {
 }
 
 func readStore(s *topology.Shape, t *grammar.Table, findings *diag.List) {
-	s.Columns = map[sticktable.DataType]diag.Span{}
 	s.StoreUnknown = t.StoreUnknown
 	for _, item := range t.Store {
 		c, unknown := column(item, findings)
@@ -98,14 +97,14 @@ func readStore(s *topology.Shape, t *grammar.Table, findings *diag.List) {
 			s.StoreUnknown = true
 			continue
 		}
-		if first, twice := s.Columns[c.Type]; twice {
+		if first, twice := s.Columns.Of(c.Type); twice {
 			f := grammar.Findingf(grammar.CodeDuplicate, item.Span, "data type `%s` stands twice in the store list; HAProxy ignores the second", c.Type)
 			f.Severity = diag.Warning
 			f.Related = []diag.Note{{Span: first, Label: "the first"}}
 			findings.Add(*f)
 			continue
 		}
-		s.Columns[c.Type] = item.Span
+		s.Columns = append(s.Columns, topology.ColumnSpan{Type: c.Type, Span: item.Span})
 		s.Definition.Columns = append(s.Definition.Columns, c)
 		spanStore(s, item.Span)
 	}
@@ -133,9 +132,9 @@ var overrides = []struct {
 
 func overridden(s *topology.Shape, findings *diag.List) {
 	for _, o := range overrides {
-		array, both := s.Columns[o.array]
+		array, both := s.Columns.Of(o.array)
 		for _, t := range o.single {
-			at, stored := s.Columns[t]
+			at, stored := s.Columns.Of(t)
 			if !both || !stored {
 				continue
 			}

@@ -42,8 +42,8 @@ func TestReadShape(t *testing.T) {
 	if got := d.StoreString(); got != "http_req_cnt,gpt(2),gpc_rate(3,10s)" {
 		t.Errorf("store is %s", got)
 	}
-	if s.Store.Start.Column != 50 || s.Store.End.Column != 85 || s.Columns[sticktable.GPT].Start.Column != 79 {
-		t.Errorf("store at %+v, gpt at %+v", s.Store, s.Columns[sticktable.GPT])
+	if s.Store.Start.Column != 50 || s.Store.End.Column != 85 || s.Columns.At(sticktable.GPT).Start.Column != 79 {
+		t.Errorf("store at %+v, gpt at %+v", s.Store, s.Columns.At(sticktable.GPT))
 	}
 	if s.Key.Start.Column != 10 || s.Key.End.Column != 22 {
 		t.Errorf("key at %+v", s.Key)

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"stktc/grammar"
-	"stktc/grammar/diag"
 	"stktc/topology"
 	"stktc/topology/sticktable"
 )
@@ -169,7 +168,7 @@ func leaseDeclaration(lease topology.Timing) *topology.Table {
 				Columns: []sticktable.Column{{Type: sticktable.GPC0, Elems: 1}},
 			},
 			Key: lease.Span, SizeSpan: lease.Span, Expire: lease.Span, Store: lease.Span,
-			Columns: map[sticktable.DataType]diag.Span{sticktable.GPC0: lease.Span},
+			Columns: topology.ColumnSpans{{Type: sticktable.GPC0, Span: lease.Span}},
 		},
 	}
 }

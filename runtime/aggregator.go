@@ -23,7 +23,7 @@ type Aggregator struct {
 	opt     Options
 	log     *slog.Logger
 	started time.Time
-	beat    atomic.Int64 // when time last passed in the tables, Unix ns
+	beat    atomic.Int64 // when time last passed in the tables, ns after started by the monotonic clock
 	live    atomic.Bool  // Serve has begun
 
 	mu        sync.Mutex // guards what a reload changes
@@ -36,6 +36,7 @@ type Aggregator struct {
 
 	faultsMu sync.Mutex
 	faults   []Fault
+	faulty   [numFaultKinds]uint64 // since the start
 
 	running  sync.WaitGroup // dialling, accepting and conversing goroutines
 	sessions context.Context
@@ -53,7 +54,6 @@ func New(cfg Config, opt Options) (*Aggregator, error) {
 		opt.Listen = net.Listen
 	}
 	a := &Aggregator{opt: opt, log: opt.Logger, started: time.Now()}
-	a.beat.Store(a.started.UnixNano())
 	a.apply(cfg)
 	return a, nil
 }
@@ -136,15 +136,18 @@ func (a *Aggregator) tick(ctx context.Context) {
 			for _, t := range a.Tables() {
 				t.Tick(a.now())
 			}
-			a.beat.Store(time.Now().UnixNano())
+			a.beat.Store(int64(time.Since(a.started)))
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// LastTick is when time last passed in the tables, every few milliseconds: a watchdog's proof of life.
-func (a *Aggregator) LastTick() time.Time { return time.Unix(0, a.beat.Load()) }
+// TickAge is how long ago time last passed in the tables, a few milliseconds when all is well: a watchdog's proof of life. Changes of the wall clock do not
+// matter to it. Before Serve it counts from New.
+func (a *Aggregator) TickAge() time.Duration {
+	return time.Since(a.started) - time.Duration(a.beat.Load())
+}
 
 // stop drains the sessions, then ends those that do not read.
 func (a *Aggregator) stop(cancel context.CancelFunc) {

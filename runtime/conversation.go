@@ -17,6 +17,7 @@ type conversation struct {
 	l       *link
 	sess    *session.Session
 	log     *slog.Logger
+	remote  string
 	process process   // compared with that of the last session
 	members []*member // the peer's places when the session began; a reload that changes them ends the session
 

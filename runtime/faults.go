@@ -5,34 +5,64 @@ import (
 	"slices"
 	"time"
 
+	"stktc/runtime/peers"
 	"stktc/runtime/session"
 )
 
+// FaultKind is what is wrong with a message.
+type FaultKind uint8
+
+// The kinds of faults.
+const (
+	Malformed     FaultKind = iota // it cannot be read
+	TooLong                        // it is longer than any message may be
+	Reported                       // it says that the peer cannot read ours
+	numFaultKinds = iota
+)
+
+// String gives the word for displays.
+func (k FaultKind) String() string { return [...]string{"malformed", "too long", "reported"}[k] }
+
+func faultKind(err error) FaultKind {
+	switch {
+	case errors.Is(err, session.ErrRemote):
+		return Reported
+	case errors.Is(err, peers.ErrTooLong):
+		return TooLong
+	}
+	return Malformed
+}
+
 // Fault is a message of a peer that broke the protocol.
 type Fault struct {
-	Time  time.Time
-	Peer  string
-	Err   string
-	Bytes []byte // the beginning of the message
+	Time   time.Time
+	Peer   string
+	Remote string // address that it came from
+	Kind   FaultKind
+	Err    string
+	Bytes  []byte // the beginning of the message; none of those that report a fault of ours
+}
+
+// FaultCount is how many messages broke the protocol in one way.
+type FaultCount struct {
+	Kind  FaultKind
+	Count uint64
 }
 
 // maxFaults is how many faults are kept.
 const maxFaults = 32
 
-// RefusedTable is a table of a peer that is not summed.
-type RefusedTable struct {
-	Name, Reason string
-}
-
 // Faulty implements session.Owner.
 func (c *conversation) Faulty(err error, message []byte) {
-	if errors.Is(err, session.ErrRemote) {
+	kind := faultKind(err)
+	if kind == Reported {
 		message = nil
 	}
 	a := c.l.a
 	a.faultsMu.Lock()
 	defer a.faultsMu.Unlock()
-	a.faults = append(a.faults, Fault{Time: time.Now(), Peer: c.l.name, Err: err.Error(), Bytes: slices.Clone(message)})
+	a.faulty[kind]++
+	a.faults = append(a.faults, Fault{Time: time.Now(), Peer: c.l.name, Remote: c.remote, Kind: kind, Err: err.Error(), Bytes: slices.Clone(message)})
 	if len(a.faults) > maxFaults {
 		a.faults = slices.Delete(a.faults, 0, 1)
 	}
@@ -43,6 +73,21 @@ func (a *Aggregator) Faults() []Fault {
 	a.faultsMu.Lock()
 	defer a.faultsMu.Unlock()
 	return slices.Clone(a.faults)
+}
+
+func (a *Aggregator) faultCounts() []FaultCount {
+	a.faultsMu.Lock()
+	defer a.faultsMu.Unlock()
+	var list []FaultCount
+	for kind, n := range a.faulty {
+		list = append(list, FaultCount{FaultKind(kind), n})
+	}
+	return list
+}
+
+// RefusedTable is a table of a peer that is not summed.
+type RefusedTable struct {
+	Name, Reason string
 }
 
 // maxRefused bounds how many refused tables of a peer are remembered.

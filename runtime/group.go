@@ -17,6 +17,7 @@ func (g *group) choose(s *section) {
 	}
 	if g.chosen != nil {
 		s.log.Warn("another member of the group counts now", "group", g.number, "was", g.chosen.link.name, "is", best.link.name)
+		s.moves.Groups++
 	}
 	g.chosen = best
 	for _, t := range s.order {

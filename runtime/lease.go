@@ -44,7 +44,7 @@ func (s *section) renewLeases() {
 func (s *section) renew(l Lease) {
 	t := s.tables[l.Table]
 	if t == nil {
-		t = s.newTable(l.Table, Rule{}, leased)
+		t = s.newTable(l.Table, Rule{}, Leased)
 		t.Begin(leaseHolder)
 	}
 	src, err := t.Source(leaseHolder, leaseDef(l.Time))

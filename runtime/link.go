@@ -149,12 +149,12 @@ func (l *link) adopt(conn net.Conn, unread []byte, via *listener, pid int) {
 	before, beforeDone := l.sess, l.done
 	process := l.process(pid)
 	l.notePID(pid)
-	c := &conversation{l: l, log: l.log, begun: map[*table]bool{}, members: l.members, process: process}
+	c := &conversation{l: l, log: l.log, remote: conn.RemoteAddr().String(), begun: map[*table]bool{}, members: l.members, process: process}
 	c.sess = session.New(session.Config{Conn: conn, Unread: unread, Owner: c, Clock: l.a.now})
 	l.sess, l.done, l.owner = c.sess, make(chan struct{}), c
 	inbound := via != nil
 	l.conn, l.via = conn, via
-	l.inbound, l.pid, l.remote = inbound, pid, conn.RemoteAddr().String()
+	l.inbound, l.pid, l.remote = inbound, pid, c.remote
 	l.lesson, l.whole, l.writes = notTaught, false, time.Time{}
 	l.refusedTables = nil
 	l.refused, l.status, l.lastErr = false, peers.StatusSuccess, nil

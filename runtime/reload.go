@@ -197,8 +197,8 @@ func sameRules(a, b *Section) bool {
 func (s *section) dropTables() {
 	var order []*table
 	for _, t := range s.order {
-		keep := t.kind == summed && slices.Contains(s.cfg.Rules, t.rule) || t.kind == forwarded && s.cfg.forwards(t.Name()) ||
-			t.kind == leased && slices.ContainsFunc(s.cfg.Leases, func(l Lease) bool { return l.Table == t.Name() })
+		keep := t.kind == Summed && slices.Contains(s.cfg.Rules, t.rule) || t.kind == Forwarded && s.cfg.forwards(t.Name()) ||
+			t.kind == Leased && slices.ContainsFunc(s.cfg.Leases, func(l Lease) bool { return l.Table == t.Name() })
 		if keep {
 			t.hold.Store(int64(s.cfg.Hold))
 			t.pace.Store(int64(s.cfg.Pace))

@@ -29,6 +29,7 @@ func (s *section) share() {
 		return
 	}
 	s.log.Info("writing to the nodes from now on")
+	s.moves.Replicas++
 	s.wake()
 }
 

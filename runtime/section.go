@@ -28,6 +28,7 @@ type section struct {
 	tables  map[string]*table // by the name that receivers know
 	order   []*table
 	whole   bool
+	moves   Takeovers
 	wrote   time.Time // since when we write to the nodes and are whole; zero: not so
 	timeout *time.Timer
 	leases  *time.Timer
@@ -48,19 +49,23 @@ type member struct {
 type table struct {
 	*store.Table
 	rule Rule // that makes it; zero for a forwarded table
-	kind tableKind
+	kind TableKind
 	hold atomic.Int64 // Section.Hold
 	pace atomic.Int64 // Section.Pace
 }
 
-// tableKind is where a table's contents come from.
-type tableKind uint8
+// TableKind is where a table's contents come from.
+type TableKind uint8
 
+// The kinds of tables.
 const (
-	summed    tableKind = iota
-	forwarded           // from above, as it is
-	leased              // made here: says that the sums are fresh
+	Summed    TableKind = iota
+	Forwarded           // from above, as it is
+	Leased              // made here: says that the sums are fresh
 )
+
+// String gives the word for displays.
+func (k TableKind) String() string { return [...]string{"sum", "forwarded", "lease"}[k] }
 
 func newSection(a *Aggregator, name string) *section {
 	s := &section{a: a, name: name, log: a.log.With("section", name), tables: map[string]*table{}}
@@ -124,14 +129,14 @@ func (s *section) accepts(d Direction, name string) []*table {
 	cfg := s.config()
 	if d == Up {
 		if cfg.forwards(name) {
-			return []*table{s.table(name, Rule{}, forwarded)}
+			return []*table{s.table(name, Rule{}, Forwarded)}
 		}
 		return nil
 	}
 	var list []*table
 	for _, r := range cfg.Rules {
 		if d.isSource() && cfg.matches(r, name) {
-			list = append(list, s.table(strings.TrimSuffix(name, r.From)+r.To, r, summed))
+			list = append(list, s.table(strings.TrimSuffix(name, r.From)+r.To, r, Summed))
 		}
 	}
 	return list
@@ -156,7 +161,7 @@ func (c *Section) forwards(name string) bool {
 const maxTables = 1024
 
 // table finds or makes the table of that name; nil if there are too many. A new one is sent to everybody who gets it.
-func (s *section) table(name string, rule Rule, kind tableKind) *table {
+func (s *section) table(name string, rule Rule, kind TableKind) *table {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := s.tables[name]; t != nil {
@@ -169,7 +174,7 @@ func (s *section) table(name string, rule Rule, kind tableKind) *table {
 }
 
 // newTable makes a table. The caller holds s.mu.
-func (s *section) newTable(name string, rule Rule, kind tableKind) *table {
+func (s *section) newTable(name string, rule Rule, kind TableKind) *table {
 	t := &table{Table: store.New(name), rule: rule, kind: kind}
 	t.hold.Store(int64(s.cfg.Hold))
 	t.pace.Store(int64(s.cfg.Pace))
@@ -178,7 +183,7 @@ func (s *section) newTable(name string, rule Rule, kind tableKind) *table {
 	for _, g := range s.groups {
 		g.mark(t)
 	}
-	s.log.Info("new table", "table", name, "forwarded", kind == forwarded)
+	s.log.Info("new table", "table", name, "kind", kind.String())
 	for _, m := range s.members {
 		m.offer(t)
 	}
@@ -191,14 +196,14 @@ func (t *table) sends(d Direction) bool {
 	case Node:
 		return !t.rule.UpOnly
 	case Up:
-		return t.kind == summed
+		return t.kind == Summed
 	}
 	return d == Down
 }
 
 // takes tells whether peers of that direction may contribute to the table.
 func (t *table) takes(d Direction) bool {
-	return t.kind == summed && d.isSource() || t.kind == forwarded && d == Up
+	return t.kind == Summed && d.isSource() || t.kind == Forwarded && d == Up
 }
 
 // sourceName is how the peers that contribute to the table call it.
@@ -218,7 +223,7 @@ func (m *member) offer(t *table) {
 func (m *member) ready(t *table) func() bool {
 	s := m.section
 	return func() bool {
-		return (t.kind == forwarded || s.released.Load()) && (m.direction != Node || s.writing.Load())
+		return (t.kind == Forwarded || s.released.Load()) && (m.direction != Node || s.writing.Load())
 	}
 }
 
@@ -231,7 +236,14 @@ func (s *section) list() []*table {
 // learned tells whether every source that is connected has ended a lesson; the one that asks is left out, or two that ask each other would each
 // say that they know too little. An HAProxy that hears "partial" at its start is not synchronised for 5 s, and hands nothing over if it is reloaded then.
 func (s *section) learned(but *link) bool {
-	for _, m := range s.currentMembers() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hasLearned(but)
+}
+
+// hasLearned is learned under the lock.
+func (s *section) hasLearned(but *link) bool {
+	for _, m := range s.members {
 		if m.link != but && m.direction.isSource() && m.link.connected() && !m.link.learned() {
 			return false
 		}

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"crypto/tls"
+	"strings"
 	"time"
 
 	"stktc/runtime/peers"
@@ -14,6 +15,7 @@ type Status struct {
 	Started  time.Time
 	Sections []SectionStatus
 	Reloads  ReloadStatus
+	Faults   []FaultCount // since the start, every kind
 }
 
 // SectionStatus is one aggregations section.
@@ -24,10 +26,33 @@ type SectionStatus struct {
 	Forwards []string
 	Released bool     // sums are sent; false during the silence after the start
 	Writing  bool     // nodes are written to; false while a replica does it
+	Learned  bool     // every source that is connected has ended a lesson
 	Whole    bool     // every configured source is connected and has taught
 	Missing  []string // the sources that keep it from being whole
-	Peers    []PeerStatus
-	Tables   []TableStatus
+	Takeovers
+	Peers  []PeerStatus
+	Tables []TableStatus
+}
+
+// Condition sums the section up in a sentence.
+func (s *SectionStatus) Condition() string {
+	text := "whole, every source is connected and has taught"
+	missing := "nobody"
+	if len(s.Missing) > 0 {
+		missing = strings.Join(s.Missing, ", ")
+	}
+	switch {
+	case !s.Released:
+		text = "silent until every source has taught, waiting for " + missing
+	case !s.Whole:
+		text = "not whole, missing " + missing
+	case len(s.Missing) > 0:
+		text = "whole, though these of a group are away: " + missing
+	}
+	if !s.Writing {
+		text += "; standing by, a replica writes to the nodes"
+	}
+	return text
 }
 
 // PeerStatus is one peer of a section.
@@ -41,7 +66,7 @@ type PeerStatus struct {
 	Connected bool
 	Inbound   bool         // the peer dialled
 	Remote    string       // address of the present session's other end
-	TLS       string       // version of the present session's TLS, "TLS 1.3"; empty for clear text
+	TLS       TLSStatus    // of the present session
 	PID       int          // of the peer's process, if it dialled
 	Since     time.Time    // of the present session, or of the end of the last one
 	Sessions  int          // since the start
@@ -52,6 +77,20 @@ type PeerStatus struct {
 	Traffic // since the start
 	Sends   []session.TableStatus
 	Refused []RefusedTable // its tables that are not summed, in this session
+}
+
+// Takeovers counts, since the start, how often one took over from another that sends the same.
+type Takeovers struct {
+	Groups   uint64 // another member of a group counts
+	Replicas uint64 // this aggregator began to write to the nodes after a replica did, or as much as it could tell
+}
+
+// TLSStatus is how a session is encrypted. Version is empty for clear text.
+type TLSStatus struct {
+	Version  string // "TLS 1.3"
+	Cipher   string // "TLS_AES_128_GCM_SHA256"
+	Peer     string // the names in the certificate that the peer showed; empty: it showed none
+	Verified bool   // an authority that the configuration trusts vouches for that certificate
 }
 
 // Traffic counts what went over sessions.
@@ -75,14 +114,14 @@ func (t *Traffic) add(n *session.Stats) {
 
 // TableStatus is one table of a section.
 type TableStatus struct {
-	Table     *store.Table
-	Forwarded bool   // comes from above as it is, else summed
-	Source    string // the name of the tables that contribute
+	Table  *store.Table
+	Kind   TableKind
+	Source string // the name of the tables that contribute
 }
 
 // Status tells what the aggregator is doing.
 func (a *Aggregator) Status() Status {
-	st := Status{Started: a.started, Reloads: a.Reloads()}
+	st := Status{Started: a.started, Reloads: a.Reloads(), Faults: a.faultCounts()}
 	for _, s := range a.currentSections() {
 		st.Sections = append(st.Sections, s.status())
 	}
@@ -94,13 +133,13 @@ func (s *section) status() SectionStatus {
 	defer s.mu.Unlock()
 	st := SectionStatus{
 		Name: s.name, Local: s.cfg.Local, Rules: s.cfg.Rules, Forwards: s.cfg.Forwards,
-		Released: s.released.Load(), Writing: s.writing.Load(), Whole: s.whole, Missing: s.missing(),
+		Released: s.released.Load(), Writing: s.writing.Load(), Learned: s.hasLearned(nil), Whole: s.whole, Missing: s.missing(), Takeovers: s.moves,
 	}
 	for _, m := range s.members {
 		st.Peers = append(st.Peers, m.status())
 	}
 	for _, t := range s.order {
-		st.Tables = append(st.Tables, TableStatus{Table: t.Table, Forwarded: t.kind == forwarded, Source: t.sourceName()})
+		st.Tables = append(st.Tables, TableStatus{Table: t.Table, Kind: t.kind, Source: t.sourceName()})
 	}
 	return st
 }
@@ -118,12 +157,28 @@ func (m *member) status() PeerStatus {
 	if l.lastErr != nil {
 		st.LastError = l.lastErr.Error()
 	}
-	if secured, ok := l.conn.(*tls.Conn); ok {
-		st.TLS = tls.VersionName(secured.ConnectionState().Version)
-	}
+	st.TLS = l.tlsStatus()
 	if l.sess != nil {
 		st.Traffic.add(l.sess.Stats())
 		st.Sends = l.sess.Tables()
+	}
+	return st
+}
+
+// tlsStatus tells how the present session is encrypted. The caller holds l.mu.
+func (l *link) tlsStatus() TLSStatus {
+	secured, ok := l.conn.(*tls.Conn)
+	if !ok {
+		return TLSStatus{}
+	}
+	state, cfg := secured.ConnectionState(), l.tls
+	if l.via != nil {
+		cfg = l.via.serves.Load().tls
+	}
+	st := TLSStatus{Version: tls.VersionName(state.Version), Cipher: tls.CipherSuiteName(state.CipherSuite)}
+	if len(state.PeerCertificates) > 0 {
+		st.Peer = strings.Join(namesOf(state.PeerCertificates[0]), ", ")
+		st.Verified = cfg != nil && cfg.VerifyConnection != nil // or there would be no session
 	}
 	return st
 }

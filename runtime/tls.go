@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -164,14 +165,20 @@ func BearsName(cert *x509.Certificate, name string) bool {
 
 // certificateNames lists a certificate's names for a message.
 func certificateNames(cert *x509.Certificate) string {
-	names := cert.DNSNames
-	if cn := cert.Subject.CommonName; cn != "" {
-		names = append(names[:len(names):len(names)], cn)
-	}
+	names := namesOf(cert)
 	if len(names) == 0 {
 		return "no name"
 	}
 	return "`" + strings.Join(names, "`, `") + "`"
+}
+
+// namesOf lists the names that a certificate bears: its DNS names and the common name, each once.
+func namesOf(cert *x509.Certificate) []string {
+	names := slices.Clone(cert.DNSNames)
+	if cn := cert.Subject.CommonName; cn != "" && !slices.Contains(names, cn) {
+		names = append(names, cn)
+	}
+	return names
 }
 
 // revouch ends the sessions that the present configuration would not let come up: those that are encrypted and should not be, or the reverse, and those whose certificates no

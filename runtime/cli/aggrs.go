@@ -3,7 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
-
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -11,23 +11,13 @@ import (
 	"stktc/runtime"
 )
 
-// aggrTable is a table in "show aggrs".
-type aggrTable struct {
-	Name         string   `json:"name"`
-	Forwarded    bool     `json:"forwarded"`
-	Source       string   `json:"source"`
-	Type         string   `json:"type"` // empty before the first definition
-	Store        string   `json:"store"`
-	Used         int      `json:"used"`
-	Contributors []string `json:"contributors"`
-}
-
-func aggrTables(s *runtime.SectionStatus) []aggrTable {
-	list := []aggrTable{}
+func sums(s *runtime.SectionStatus) []Sum {
+	list := []Sum{}
 	for _, t := range s.Tables {
 		v := newView(s.Name, t)
-		a := aggrTable{
-			Name: t.Table.Name(), Forwarded: t.Forwarded, Source: t.Source, Store: v.def.StoreString(), Used: t.Table.Used(), Contributors: []string{},
+		a := Sum{
+			Name: t.Table.Name(), Kind: t.Kind.String(), Forwarded: t.Kind == runtime.Forwarded, Source: t.Source,
+			Store: v.def.StoreString(), Used: t.Table.Used(), Contributors: []string{},
 		}
 		if v.def.Key.IsValid() {
 			a.Type = v.def.KeyString()
@@ -37,6 +27,7 @@ func aggrTables(s *runtime.SectionStatus) []aggrTable {
 				a.Contributors = append(a.Contributors, p.Peer)
 			}
 		}
+		slices.Sort(a.Contributors)
 		list = append(list, a)
 	}
 	return list
@@ -53,7 +44,7 @@ func showAggrs(c *client, args []string) {
 		return
 	}
 	if c.json {
-		c.writeJSON(sectionsJSON(sections))
+		c.writeJSON(c.sectionsJSON(sections))
 		return
 	}
 	for i := range sections {
@@ -65,7 +56,7 @@ func showAggrs(c *client, args []string) {
 }
 
 func (c *client) dumpAggregation(s *runtime.SectionStatus) {
-	fmt.Fprintf(c.w, "aggregations %s: %s\n", s.Name, condition(s))
+	fmt.Fprintf(c.w, "aggregations %s: %s\n", s.Name, s.Condition())
 	fmt.Fprintf(c.w, "  local %s, listening on %s\n", s.Local.Name, s.Local.Address)
 	for _, r := range s.Rules {
 		from := r.From
@@ -87,7 +78,7 @@ func (c *client) dumpAggregation(s *runtime.SectionStatus) {
 	}
 	writeColumns(c.w, rows)
 	rows = [][]string{{"table", "type", "keys", "is", "contributors", "store"}}
-	for _, t := range aggrTables(s) {
+	for _, t := range sums(s) {
 		rows = append(rows, tableRow(&t))
 	}
 	if len(rows) > 1 {
@@ -96,19 +87,6 @@ func (c *client) dumpAggregation(s *runtime.SectionStatus) {
 	for _, line := range mismatches(s) {
 		fmt.Fprintf(c.w, "  ! %s\n", line)
 	}
-}
-
-// condition sums a section up.
-func condition(s *runtime.SectionStatus) string {
-	switch {
-	case s.Whole && !s.Writing:
-		return "whole, standing by: a replica writes to the nodes"
-	case s.Whole:
-		return "whole, every source is connected and has taught"
-	case !s.Released:
-		return "silent until every source has taught, waiting for " + list(s.Missing)
-	}
-	return "not whole, missing " + list(s.Missing)
 }
 
 func (c *client) peerRow(p *runtime.PeerStatus) []string {
@@ -166,11 +144,8 @@ func firstLine(s string) string {
 	return s
 }
 
-func tableRow(t *aggrTable) []string {
-	is := "sum of " + t.Source
-	if t.Forwarded {
-		is = "from above"
-	}
+func tableRow(t *Sum) []string {
+	is := map[string]string{"sum": "sum of " + t.Source, "forwarded": "from above", "lease": "our own lease"}[t.Kind]
 	return []string{t.Name, t.Type, strconv.Itoa(t.Used), is, list(t.Contributors), t.Store}
 }
 

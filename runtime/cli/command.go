@@ -50,7 +50,7 @@ func findCommand(words []string) *command {
 	return nil
 }
 
-// matching lists the commands that share their first words with those typed, as many as possible; nil if not even the first is shared.
+// matching lists the commands that share their first words with those typed, as many as possible, else those that are written much like them; nil if there are none.
 func matching(words []string) []command {
 	for n := len(words); n > 0; n-- {
 		typed := strings.Join(words[:n], " ")
@@ -61,7 +61,67 @@ func matching(words []string) []command {
 			return list
 		}
 	}
-	return nil
+	return similar(words)
+}
+
+// maxTypos is how many letters may be missing, too many or others for a word to be taken for a command's.
+const maxTypos = 2
+
+// similar lists the commands whose first word is nearest to the one that was typed, and of these, where it is near too, whose second.
+func similar(words []string) []command {
+	list := commands()
+	for place, typed := range words[:min(len(words), 2)] {
+		least := maxTypos + 1
+		for _, cmd := range list {
+			least = min(least, cmd.typos(place, typed))
+		}
+		if least > maxTypos {
+			if place == 0 {
+				return nil
+			}
+			break
+		}
+		list = slices.DeleteFunc(list, func(cmd command) bool { return cmd.typos(place, typed) != least })
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	return list
+}
+
+// typos counts the letters by which a word that was typed differs from the command's own at that place, not minding capitals.
+func (cmd *command) typos(place int, typed string) int {
+	if place >= len(cmd.words) {
+		return maxTypos + 1
+	}
+	return distance(cmd.words[place], strings.ToLower(typed[:min(len(typed), maxWord)]))
+}
+
+// maxWord is longer than any command's word by more than maxTypos: what follows need not be compared.
+const maxWord = 20
+
+// distance is the least number of letters to insert, remove, replace or swap with the next that makes one word the other (optimal string alignment).
+func distance(a, b string) int {
+	var before, last []int
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before, last, row = last, row, make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := last[j]
+			if a[i] != b[j] {
+				replaced++
+			}
+			row[j+1] = min(last[j+1]+1, row[j]+1, replaced)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+	}
+	return row[len(b)]
 }
 
 // unknown answers a command that is none.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"stktc/runtime/store"
@@ -26,7 +25,7 @@ func showContributions(c *client, args []string) {
 	if !ok || c.denied(Operator) {
 		return
 	}
-	replies := []contributionsJSON{}
+	replies := []Contributions{}
 	for i, v := range views {
 		e, found := v.Table.Lookup(requests[i].key, c.srv.agg.Now())
 		switch {
@@ -57,9 +56,12 @@ func (c *client) dumpContributions(v *view, e *store.Entry) {
 	writeColumns(c.w, rows)
 }
 
-// contributionState tells what keeps a contribution alive: its peer's present session, or that what a peer said before is kept until its life is over.
+// contributionState tells what keeps a contribution alive, its peer's present session, or that what a peer said before is kept until its life is over; or that it
+// is not in the sum, since another member of the peer's group counts.
 func contributionState(p *store.Contribution) string {
 	switch {
+	case p.Standby:
+		return "stands by"
 	case !p.Connected:
 		return "away, kept"
 	case p.Stale:
@@ -76,33 +78,23 @@ func (v *view) valueRow(name, state string, life uint32, values []uint64) []stri
 	return row
 }
 
-// contributionsJSON is the sum of a key and what it is made of.
-type contributionsJSON struct {
-	Table         string             `json:"table"`
-	Section       string             `json:"section"`
-	Key           json.RawMessage    `json:"key"`
-	Exp           json.RawMessage    `json:"exp_ms"`
-	Sum           json.RawMessage    `json:"sum"`
-	Contributions []contributionJSON `json:"contributions"`
-}
-
-type contributionJSON struct {
-	Peer      string          `json:"peer"`
-	Connected bool            `json:"connected"`
-	Stale     bool            `json:"stale"` // not updated in the peer's present session
-	Exp       json.RawMessage `json:"exp_ms"`
-	Data      json.RawMessage `json:"data"`
-}
-
-func (v *view) contributionsJSON(e *store.Entry) contributionsJSON {
-	j := contributionsJSON{
-		Table: v.Table.Name(), Section: v.section, Key: v.appendKeyJSON(nil, e.Key), Exp: appendLifeJSON(nil, e.Life),
-		Sum: v.appendValuesJSON(nil, e.Values), Contributions: []contributionJSON{},
+func (v *view) contributionsJSON(e *store.Entry) Contributions {
+	j := Contributions{
+		Table: v.Table.Name(), Section: v.section, Store: v.def.StoreString(), Key: v.appendKeyJSON(nil, e.Key), Exp: lifeJSON(e.Life),
+		Sum: v.appendValuesJSON(nil, e.Values), Contributions: []Contribution{},
 	}
 	for _, p := range e.Contributions {
-		j.Contributions = append(j.Contributions, contributionJSON{
-			Peer: p.Peer, Connected: p.Connected, Stale: p.Stale, Exp: appendLifeJSON(nil, p.Life), Data: v.appendValuesJSON(nil, p.Values),
+		j.Contributions = append(j.Contributions, Contribution{
+			Peer: p.Peer, Connected: p.Connected, Standby: p.Standby, Stale: p.Stale, Exp: lifeJSON(p.Life), Data: v.appendValuesJSON(nil, p.Values),
 		})
 	}
 	return j
+}
+
+// lifeJSON is the rest of a life in ms, nil without an end.
+func lifeJSON(life uint32) *uint32 {
+	if life == store.Forever {
+		return nil
+	}
+	return &life
 }

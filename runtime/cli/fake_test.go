@@ -113,10 +113,11 @@ func seedLike(t testing.TB) *fake {
 	sum.End("hapee2")
 	forwarded, up := newTable(t, "mytable.l2", rateDef, "aggr3")
 	apply(up["aggr3"], 1000, []byte{10, 0, 0, 1}, 3_600_000, 17, 0, 17, 0)
-	return &fake{now: 1000, status: runtime.Status{Started: started, Sections: []runtime.SectionStatus{{
+	faults := []runtime.FaultCount{{Kind: runtime.Malformed, Count: 3}, {Kind: runtime.TooLong}, {Kind: runtime.Reported, Count: 1}}
+	return &fake{now: 1000, status: runtime.Status{Started: started, Faults: faults, Sections: []runtime.SectionStatus{{
 		Name: "myaggr", Local: runtime.Peer{Name: "aggr1", Address: "192.168.56.111:11111", Direction: runtime.Local},
 		Rules: []runtime.Rule{{From: ".uncombined", To: ".aggr"}}, Forwards: []string{".l2"},
-		Released: true, Missing: []string{"hapee2"},
+		Released: true, Writing: true, Missing: []string{"hapee2"}, Takeovers: runtime.Takeovers{Groups: 1, Replicas: 2},
 		Peers: []runtime.PeerStatus{
 			{
 				Name: "hapee1", Address: "192.168.56.101:44444", Direction: runtime.Node, Connected: true, Inbound: true, Remote: "192.168.56.101:37257",
@@ -133,7 +134,7 @@ func seedLike(t testing.TB) *fake {
 				Since: started, Sessions: 1, Lesson: "partial", Status: peers.StatusSuccess, Traffic: runtime.Traffic{UpdatesIn: 1},
 			},
 		},
-		Tables: []runtime.TableStatus{{Table: sum, Source: "mytable.uncombined"}, {Table: forwarded, Forwarded: true, Source: "mytable.l2"}},
+		Tables: []runtime.TableStatus{{Table: sum, Source: "mytable.uncombined"}, {Table: forwarded, Kind: runtime.Forwarded, Source: "mytable.l2"}},
 	}}}}
 }
 
@@ -180,7 +181,7 @@ func starting(t testing.TB) *fake {
 	never := runtime.PeerStatus{Name: "n2", Address: "127.0.0.3:1", Since: started, Lesson: "none", Status: peers.StatusNone}
 	local := runtime.Peer{Name: "a", Address: "127.0.0.1:1", Direction: runtime.Local}
 	return &fake{now: 1000, status: runtime.Status{Started: started, Sections: []runtime.SectionStatus{
-		{Name: "one", Local: local, Rules: []runtime.Rule{{From: ".x", To: ".y"}}, Missing: []string{"n1", "n2"}, Peers: []runtime.PeerStatus{connected, never}},
+		{Name: "one", Local: local, Rules: []runtime.Rule{{From: ".x", To: ".y"}}, Writing: true, Missing: []string{"n1", "n2"}, Peers: []runtime.PeerStatus{connected, never}},
 		{
 			Name: "two", Local: local, Rules: []runtime.Rule{{To: ".sum"}}, Released: true, Whole: true, Writing: true, Peers: []runtime.PeerStatus{connected},
 			Tables: []runtime.TableStatus{{Table: table, Source: "st"}, {Table: store.New("new.sum"), Source: "new"}},
@@ -196,7 +197,8 @@ func roles(testing.TB) *fake {
 		}
 	}
 	stranger := peer("stranger", runtime.Node, 0, true)
-	stranger.Dynamic, stranger.TLS, stranger.Address, stranger.Inbound, stranger.Remote = true, "TLS 1.3", "", true, "10.0.0.9:4711"
+	stranger.Dynamic, stranger.TLS, stranger.Address, stranger.Inbound, stranger.Remote = true,
+		runtime.TLSStatus{Version: "TLS 1.3", Cipher: "TLS_AES_128_GCM_SHA256", Peer: "stranger, n1", Verified: true}, "", true, "10.0.0.9:4711"
 	return &fake{now: 1000, status: runtime.Status{Started: started, Sections: []runtime.SectionStatus{{
 		Name: "a", Local: runtime.Peer{Name: "me", Address: ":1", Direction: runtime.Local}, Rules: []runtime.Rule{{From: ".a", To: ".b", UpOnly: true}}, Released: true, Whole: true, Writing: true,
 		Peers: []runtime.PeerStatus{

@@ -101,7 +101,7 @@ func parseFilter(v *view, args []string) (f filter, problem string) {
 		return f, `Require and operator among "eq", "ne", "le", "ge", "lt", "gt"`
 	}
 	err := strconv.ErrSyntax
-	if len(args) > 2 {
+	if len(args) > 2 && !strings.HasPrefix(args[2], "+") {
 		f.value, err = strconv.ParseInt(args[2], 10, 64)
 	}
 	if err != nil {

@@ -3,11 +3,13 @@ package cli
 import (
 	"fmt"
 	"runtime/metrics"
+	"strings"
 	"time"
 
 	goruntime "runtime"
 
 	"stktc/runtime"
+	"stktc/runtime/store"
 )
 
 // infoField is a line of "show info". The tags are HAProxy's (stats-t.h), for its JSON form.
@@ -33,7 +35,7 @@ func (c *client) info() []infoField {
 	st := c.status()
 	up := c.srv.now().Sub(st.Started)
 	n := count(st)
-	return []infoField{
+	fields := []infoField{
 		{"Name", "stktc", "Product", "Output", "Service"},
 		{"Version", c.srv.opt.Version, "Product", "Output", "Service"},
 		{"Nbthread", uint32(goruntime.GOMAXPROCS(0)), "Config", "Gauge", "Service"},
@@ -51,20 +53,35 @@ func (c *client) info() []infoField {
 		{"ConnectedPeers", n.connected, "Metric", "Gauge", "Service"},
 		{"Tables", n.tables, "Metric", "Gauge", "Service"},
 		{"Entries", n.entries, "Metric", "Gauge", "Service"},
-		{"Updates_applied", n.applied, "Metric", "Counter", "Service"},
+		{"Updates_applied", n.stats.Updates, "Metric", "Counter", "Service"},
 		{"Updates_in", n.in, "Metric", "Counter", "Service"},
 		{"Updates_out", n.out, "Metric", "Counter", "Service"},
 		{"Updates_ignored", n.ignored, "Metric", "Counter", "Service"},
 		{"Bytes_in", n.bytesIn, "Metric", "Counter", "Service"},
 		{"Bytes_out", n.bytesOut, "Metric", "Counter", "Service"},
+		{"Table_bytes", n.stats.Bytes, "Metric", "Gauge", "Service"},
+		{"Sums_resent", n.stats.Resends, "Metric", "Counter", "Service"},
+		{"Updates_coalesced", n.stats.Coalesced, "Metric", "Counter", "Service"},
+		{"Updates_crowded", n.stats.Crowded, "Metric", "Counter", "Service"},
+		{"Keys_evicted", n.stats.Evicted, "Metric", "Counter", "Service"},
+		{"Keys_partial", n.stats.Partial, "Metric", "Gauge", "Service"},
+		{"Takeovers", n.takeovers, "Metric", "Counter", "Service"},
+		{"Tables_refused", n.refused, "Metric", "Gauge", "Service"},
 	}
+	for _, f := range st.Faults {
+		fields = append(fields, infoField{"Faults_" + strings.ReplaceAll(f.Kind.String(), " ", "_"), f.Count, "Metric", "Counter", "Service"})
+	}
+	return fields
 }
 
 // counts are sums over sections, tables and peers.
 type counts struct {
 	whole, missing, peers, connected, tables uint32
-	entries, applied                         uint64
+	refused                                  uint32
+	entries                                  uint64
 	in, out, ignored, bytesIn, bytesOut      uint64 // since the start
+	takeovers                                uint64
+	stats                                    store.Stats
 }
 
 // count adds up. A peer that several sections list under one local name has one session, which counts once.
@@ -76,10 +93,11 @@ func count(st runtime.Status) counts {
 			n.whole++
 		}
 		n.missing += uint32(len(s.Missing))
+		n.takeovers += s.Groups + s.Replicas
 		for _, t := range s.Tables {
 			n.tables++
 			n.entries += uint64(t.Table.Used())
-			n.applied += t.Table.Updates()
+			n.addTable(t.Table.Stats())
 		}
 		for _, p := range s.Peers {
 			if link := [2]string{s.Local.Name, p.Name}; !seen[link] {
@@ -91,11 +109,22 @@ func count(st runtime.Status) counts {
 	return n
 }
 
+func (n *counts) addTable(s store.Stats) {
+	n.stats.Updates += s.Updates
+	n.stats.Coalesced += s.Coalesced
+	n.stats.Resends += s.Resends
+	n.stats.Crowded += s.Crowded
+	n.stats.Evicted += s.Evicted
+	n.stats.Partial += s.Partial
+	n.stats.Bytes += s.Bytes
+}
+
 func (n *counts) addPeer(p *runtime.PeerStatus) {
 	n.peers++
 	if p.Connected {
 		n.connected++
 	}
+	n.refused += uint32(len(p.Refused))
 	n.in += p.UpdatesIn
 	n.out += p.UpdatesOut
 	n.ignored += p.Ignored
@@ -116,26 +145,9 @@ func memory() uint64 {
 	return sample[0].Value.Uint64() - sample[1].Value.Uint64()
 }
 
-type infoFieldJSON struct {
-	Field struct {
-		Pos  int    `json:"pos"`
-		Name string `json:"name"`
-	} `json:"field"`
-	ProcessNum int `json:"processNum"`
-	Tags       struct {
-		Origin string `json:"origin"`
-		Nature string `json:"nature"`
-		Scope  string `json:"scope"`
-	} `json:"tags"`
-	Value struct {
-		Type  string `json:"type"`
-		Value any    `json:"value"`
-	} `json:"value"`
-}
-
 // infoJSON gives the fields in the shape of HAProxy's "show schema json".
-func infoJSON(fields []infoField) []infoFieldJSON {
-	list := make([]infoFieldJSON, len(fields))
+func infoJSON(fields []infoField) []InfoField {
+	list := make([]InfoField, len(fields))
 	for i, f := range fields {
 		j := &list[i]
 		j.Field.Pos, j.Field.Name, j.ProcessNum = i, f.name, 1

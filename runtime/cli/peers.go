@@ -39,7 +39,7 @@ func showPeers(c *client, args []string) {
 		return
 	}
 	if c.json {
-		c.writeJSON(sectionsJSON(sections))
+		c.writeJSON(c.sectionsJSON(sections))
 		return
 	}
 	started := c.status().Started
@@ -102,8 +102,11 @@ func marks(p *runtime.PeerStatus) string {
 	if p.Group > 0 {
 		text += fmt.Sprintf(" group=%d counts=%t", p.Group, p.Counts)
 	}
-	if p.TLS != "" {
-		text += " tls=" + strings.ReplaceAll(p.TLS, " ", "")
+	if p.TLS.Version != "" {
+		text += " tls=" + strings.ReplaceAll(p.TLS.Version, " ", "") + " cipher=" + p.TLS.Cipher
+	}
+	if p.TLS.Peer != "" {
+		text += fmt.Sprintf(" cert=%s verified=%t", strings.ReplaceAll(p.TLS.Peer, ", ", ","), p.TLS.Verified)
 	}
 	return text
 }

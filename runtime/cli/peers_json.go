@@ -1,102 +1,52 @@
 package cli
 
 import (
+	"slices"
 	"time"
 
 	"stktc/runtime"
 )
 
-// sectionJSON is a section in "show peers json" and "show aggrs json".
-type sectionJSON struct {
-	Name       string      `json:"name"`
-	Local      string      `json:"local"`
-	Listen     string      `json:"listen"`
-	Released   bool        `json:"released"` // sums are sent
-	Whole      bool        `json:"whole"`
-	Missing    []string    `json:"missing"`
-	Rules      []ruleJSON  `json:"rules"`
-	Forwards   []string    `json:"forwards"`
-	Peers      []peerJSON  `json:"peers"`
-	Tables     []aggrTable `json:"tables"`
-	Mismatches []string    `json:"mismatches"`
-}
-
-type ruleJSON struct {
-	From   string `json:"from"` // empty: any
-	To     string `json:"to"`
-	UpOnly bool   `json:"up_only"`
-}
-
-type peerJSON struct {
-	Name          string     `json:"name"`
-	Address       string     `json:"address"`
-	Direction     string     `json:"direction"`
-	Group         int        `json:"group"`   // 0: none
-	Counts        bool       `json:"counts"`  // of its group this one does
-	Dynamic       bool       `json:"dynamic"` // not in the configuration
-	TLS           string     `json:"tls"`     // "TLS 1.3"; empty: clear text
-	Connected     bool       `json:"connected"`
-	Inbound       bool       `json:"inbound"`
-	Remote        string     `json:"remote"`
-	PID           int        `json:"pid"`
-	Since         time.Time  `json:"since"`
-	Sessions      int        `json:"sessions"`
-	Lesson        string     `json:"lesson"`
-	Status        string     `json:"last_status"`
-	LastError     string     `json:"last_error"`
-	UpdatesIn     uint64     `json:"updates_in"`
-	UpdatesOut    uint64     `json:"updates_out"`
-	Ignored       uint64     `json:"ignored"`
-	BytesIn       uint64     `json:"bytes_in"`
-	BytesOut      uint64     `json:"bytes_out"`
-	HeartbeatsIn  uint64     `json:"heartbeats_in"`
-	HeartbeatsOut uint64     `json:"heartbeats_out"`
-	Sends         []sendJSON `json:"sends"`
-}
-
-type sendJSON struct {
-	Table      string `json:"table"`
-	ID         uint32 `json:"id"`
-	Pushed     uint32 `json:"pushed"`
-	Acked      uint32 `json:"acked"`
-	Unaccepted bool   `json:"unaccepted"`
-}
-
-func sectionsJSON(sections []runtime.SectionStatus) []sectionJSON {
-	list := make([]sectionJSON, len(sections))
+func (c *client) sectionsJSON(sections []runtime.SectionStatus) []Section {
+	now := c.srv.now()
+	list := make([]Section, len(sections))
 	for i := range sections {
 		s := &sections[i]
-		j := sectionJSON{
-			Name: s.Name, Local: s.Local.Name, Listen: s.Local.Address, Released: s.Released, Whole: s.Whole, Missing: notNil(s.Missing),
-			Rules: []ruleJSON{}, Forwards: notNil(s.Forwards), Peers: []peerJSON{}, Tables: aggrTables(s), Mismatches: notNil(mismatches(s)),
+		j := Section{
+			Name: s.Name, Local: s.Local.Name, Listen: s.Local.Address, Condition: s.Condition(),
+			Released: s.Released, Writing: s.Writing, Learned: s.Learned, Whole: s.Whole, GroupTakeovers: s.Groups, ReplicaTakeovers: s.Replicas,
+			Missing: notNil(s.Missing), Rules: []Rule{}, Forwards: notNil(s.Forwards), Peers: []Peer{}, Tables: sums(s), Mismatches: notNil(mismatches(s)),
 		}
 		for _, r := range s.Rules {
-			j.Rules = append(j.Rules, ruleJSON{r.From, r.To, r.UpOnly})
+			j.Rules = append(j.Rules, Rule{r.From, r.To, r.UpOnly})
 		}
 		for k := range s.Peers {
-			j.Peers = append(j.Peers, newPeerJSON(&s.Peers[k]))
+			p := newPeer(&s.Peers[k], now)
+			p.Missing = slices.Contains(s.Missing, p.Name)
+			j.Peers = append(j.Peers, p)
 		}
 		list[i] = j
 	}
 	return list
 }
 
-func newPeerJSON(p *runtime.PeerStatus) peerJSON {
-	j := peerJSON{
-		Name: p.Name, Address: p.Address, Direction: p.Direction.String(), Group: p.Group, Counts: p.Counts, Dynamic: p.Dynamic, TLS: p.TLS, Connected: p.Connected, Inbound: p.Inbound, Remote: p.Remote, PID: p.PID,
-		Since: p.Since, Sessions: p.Sessions, Lesson: p.Lesson, Status: p.Status.String(), LastError: p.LastError,
+func newPeer(p *runtime.PeerStatus, now time.Time) Peer {
+	j := Peer{
+		Name: p.Name, Address: p.Address, Direction: p.Direction.String(), Group: p.Group, Counts: p.Counts, Dynamic: p.Dynamic,
+		TLS: p.TLS.Version, TLSCipher: p.TLS.Cipher, TLSPeer: p.TLS.Peer, TLSVerified: p.TLS.Verified,
+		Connected: p.Connected, Inbound: p.Inbound, Remote: p.Remote, PID: p.PID, Since: p.Since, AgeSeconds: age(now, p.Since), Sessions: p.Sessions,
+		Lesson: p.Lesson, Status: p.Status.String(), StatusText: p.Status.Explain(), LastError: p.LastError,
 		UpdatesIn: p.UpdatesIn, UpdatesOut: p.UpdatesOut, Ignored: p.Ignored, BytesIn: p.BytesIn, BytesOut: p.BytesOut,
-		HeartbeatsIn: p.HeartbeatsIn, HeartbeatsOut: p.HeartbeatsOut, Sends: []sendJSON{},
+		HeartbeatsIn: p.HeartbeatsIn, HeartbeatsOut: p.HeartbeatsOut, Sends: []Send{}, Refused: []Refused{},
 	}
 	for _, t := range p.Sends {
-		j.Sends = append(j.Sends, sendJSON{t.Name, t.ID, t.Pushed, t.Acked, t.Unaccepted})
+		j.Sends = append(j.Sends, Send{t.Name, t.ID, t.Pushed, t.Acked, t.Unaccepted})
+	}
+	for _, t := range p.Refused {
+		j.Refused = append(j.Refused, Refused{t.Name, t.Reason})
 	}
 	return j
 }
 
-func notNil(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
-}
+// age is how long ago something was, in seconds with its milliseconds.
+func age(now, then time.Time) float64 { return max(0, now.Sub(then).Round(time.Millisecond).Seconds()) }

@@ -3,23 +3,17 @@ package cli
 import (
 	"encoding/hex"
 	"fmt"
-	"time"
 )
-
-// reloadJSON is "show reload json".
-type reloadJSON struct {
-	OK        bool      `json:"ok"` // no reload has failed since the last one that succeeded
-	Successes uint64    `json:"successes"`
-	Failures  uint64    `json:"failures"`
-	Last      time.Time `json:"last,omitzero"`
-	Error     string    `json:"error,omitempty"`
-}
 
 // showReload tells what became of the last reload. The first word is ok or failed: stktc show reload exits by it.
 func showReload(c *client, _ []string) {
 	r := c.status().Reloads
 	if c.json {
-		c.writeJSON(reloadJSON{OK: r.LastError == "", Successes: r.Successes, Failures: r.Failures, Last: r.Last, Error: r.LastError})
+		j := Reload{OK: r.LastError == "", Successes: r.Successes, Failures: r.Failures, Last: r.Last, Error: r.LastError}
+		if !r.Last.IsZero() {
+			j.AgeSeconds = age(c.srv.now(), r.Last)
+		}
+		c.writeJSON(j)
 		return
 	}
 	switch {
@@ -32,27 +26,19 @@ func showReload(c *client, _ []string) {
 	}
 }
 
-// faultJSON is one of "show errors json".
-type faultJSON struct {
-	Time  time.Time `json:"time"`
-	Peer  string    `json:"peer"`
-	Error string    `json:"error"`
-	Bytes string    `json:"bytes"` // the beginning of the message, hexadecimal
-}
-
 func showErrors(c *client, _ []string) {
 	faults := c.srv.agg.Faults()
 	if c.json {
-		list := []faultJSON{}
+		list := []Fault{}
 		for _, f := range faults {
-			list = append(list, faultJSON{f.Time, f.Peer, f.Err, hex.EncodeToString(f.Bytes)})
+			list = append(list, Fault{f.Time, age(c.srv.now(), f.Time), f.Peer, f.Remote, f.Kind.String(), f.Err, hex.EncodeToString(f.Bytes)})
 		}
 		c.writeJSON(list)
 		return
 	}
 	fmt.Fprintf(c.w, "Total messages that broke the protocol, of the last kept: %d\n", len(faults))
 	for _, f := range faults {
-		fmt.Fprintf(c.w, "%s peer %s: %s\n  % x\n", f.Time.Format("02/Jan/2006:15:04:05.000"), f.Peer, f.Err, f.Bytes)
+		fmt.Fprintf(c.w, "%s peer %s at %s, %s: %s\n  % x\n", f.Time.Format("02/Jan/2006:15:04:05.000"), f.Peer, f.Remote, f.Kind, f.Err, f.Bytes)
 	}
 }
 

@@ -122,7 +122,7 @@ func showTable(c *client, args []string) {
 func (c *client) listTables() {
 	views := c.views("")
 	if c.json {
-		list := make([]tableJSON, len(views))
+		list := make([]Table, len(views))
 		for i, v := range views {
 			list[i] = v.json()
 		}
@@ -232,11 +232,11 @@ func clearTable(c *client, args []string) {
 	if !ok || c.denied(Operator) {
 		return
 	}
-	cleared := []clearedJSON{}
+	cleared := []Cleared{}
 	for i, v := range views {
 		if n := v.clear(&requests[i], c.srv.agg.Now()); n > 0 {
 			c.srv.log.Info("table cleared by hand", "table", v.Table.Name(), "entries", n, "from", c.conn.RemoteAddr().String())
-			cleared = append(cleared, clearedJSON{v.Table.Name(), v.section, n, v.afterClear()})
+			cleared = append(cleared, Cleared{v.Table.Name(), v.section, n, v.afterClear()})
 		}
 	}
 	if c.json {
@@ -270,7 +270,7 @@ func replicas(s *runtime.SectionStatus) (names []string) {
 
 // afterClear says why the entry may come back: whoever counts it still has it.
 func (v *view) afterClear() string {
-	if v.Forwarded {
+	if v.Kind == runtime.Forwarded {
 		return "the aggregator above still has it, clear it there too"
 	}
 	note := fmt.Sprintf("peers are sent zeros; what is left in their own tables %s comes back with their next updates, clear it there too", v.Source)

@@ -6,38 +6,18 @@ import (
 	"fmt"
 	"strconv"
 
+	"stktc/runtime"
 	"stktc/runtime/store"
 )
 
-// tableJSON is a table without its entries.
-type tableJSON struct {
-	Name      string `json:"name"`
-	Section   string `json:"section"`
-	Type      string `json:"type"`
-	KeyLen    int    `json:"key_len"`   // as on the wire
-	Expire    *int64 `json:"expire_ms"` // null: entries do not expire
-	Store     string `json:"store"`
-	Used      int    `json:"used"`
-	Forwarded bool   `json:"forwarded"`
-	Source    string `json:"source"`
-}
-
-// clearedJSON is what "clear table" did.
-type clearedJSON struct {
-	Table   string `json:"table"`
-	Section string `json:"section"`
-	Cleared int    `json:"cleared"`
-	Note    string `json:"note"`
-}
-
-func (v *view) json() tableJSON {
+func (v *view) json() Table {
 	var expire *int64
 	if ms := v.def.Expire.Milliseconds(); ms > 0 {
 		expire = &ms
 	}
-	return tableJSON{
+	return Table{
 		Name: v.Table.Name(), Section: v.section, Type: v.def.Key.String(), KeyLen: v.def.KeyLen, Expire: expire,
-		Store: v.def.StoreString(), Used: v.Table.Used(), Forwarded: v.Forwarded, Source: v.Source,
+		Store: v.def.StoreString(), Used: v.Table.Used(), Kind: v.Kind.String(), Forwarded: v.Kind == runtime.Forwarded, Source: v.Source,
 	}
 }
 
@@ -85,7 +65,7 @@ func (c *client) dumpEntriesJSON(v *view, r *request) {
 	}
 }
 
-// appendEntryJSON appends an entry. Its key is written as "show table" does, so that it can be given back and needs no UTF-8.
+// appendEntryJSON appends an Entry.
 func (v *view) appendEntryJSON(b []byte, e *store.Entry) []byte {
 	b = append(b, `{"key":`...)
 	b = v.appendKeyJSON(b, e.Key)

@@ -10,7 +10,7 @@ import (
 )
 
 // masked are the values that differ from machine to machine.
-var masked = regexp.MustCompile(`("?(?:Memory_bytes|Nbthread)"?(?:: |\},"processNum":1,"tags":\{[^}]*\},"value":\{"type":"u\d\d","value":))\d+`)
+var masked = regexp.MustCompile(`("?(?:Memory_bytes|Table_bytes|Nbthread)"?(?:: |\},"processNum":1,"tags":\{[^}]*\},"value":\{"type":"u\d\d","value":))\d+`)
 
 // TestTranscripts holds every reply to the files in testdata. A line of theirs that begins with "$ " is a client's input, ⏎ standing for a newline, with LEVEL@
 // before it where that is not admin; what follows is what the client gets on a connection of its own.

@@ -34,9 +34,9 @@ func TestPageInBrowser(t *testing.T) {
 			"<title>○ top – stktc</title>", "Silent until every source has taught; waiting for stranger", "3 of 4", "What runs is not what the file says.", "did you mean `from`?",
 			"any → .sum", ".x → .y (up only)", "standing by", "group 1, counts", "group 1, stands by", "not in the configuration", "our own lease", "1,234,567",
 			"left out of the sum, http_req_rate: shared has http_req_rate(10s), low1 has http_req_rate(1m)", "No tables yet",
-			"its table st.x is not summed: key type or length differs",
+			"its table st.x is not summed: key type or length differs", "TLS 1.3, stranger, n1", "protocol faults", "1 change of who counts", "2 take-overs from a replica",
 		}},
-		"stuck":   {&fake{tick: present.Add(-time.Minute), status: runtime.Status{Started: started}}, []string{"<title>✕ stktc – stktc</title>", "Stuck: time has not passed in the tables for 1m0s"}},
+		"stuck":   {&fake{age: time.Minute, status: runtime.Status{Started: started}}, []string{"<title>✕ stktc – stktc</title>", "Stuck: time has not passed in the tables for 1m0s"}},
 		"hostile": {hostile, []string{"<title>▲ aggr1 – stktc</title>", "&lt;img src=x onerror", "&lt;/script&gt;&lt;script&gt;"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"stktc/runtime"
+	"stktc/runtime/store"
 )
 
 // registry has this server's metrics and no others.
@@ -83,7 +84,7 @@ func (snap *snapshot) tables(f func(*runtime.SectionStatus, runtime.TableStatus)
 	}
 }
 
-// sections makes a metric of each section's number; links and tables do so of each link's and table's.
+// sections makes a metric of each section's number; members, links and tables do so of each place of a peer, each session, and each table.
 func sections(value func(*runtime.SectionStatus) float64) func(*snapshot, func(float64, ...string)) {
 	return func(snap *snapshot, emit func(float64, ...string)) {
 		for i := range snap.Sections {
@@ -94,7 +95,7 @@ func sections(value func(*runtime.SectionStatus) float64) func(*snapshot, func(f
 
 func links(value func(*runtime.PeerStatus) float64) func(*snapshot, func(float64, ...string)) {
 	return func(snap *snapshot, emit func(float64, ...string)) {
-		snap.links(func(local string, p *runtime.PeerStatus) { emit(value(p), local, p.Name) })
+		snap.links(func(sec *runtime.SectionStatus, p *runtime.PeerStatus) { emit(value(p), sec.Name, p.Name) })
 	}
 }
 
@@ -102,4 +103,30 @@ func tables(value func(runtime.TableStatus) float64) func(*snapshot, func(float6
 	return func(snap *snapshot, emit func(float64, ...string)) {
 		snap.tables(func(sec *runtime.SectionStatus, t runtime.TableStatus) { emit(value(t), sec.Name, t.Table.Name()) })
 	}
+}
+
+func members(value func(*runtime.PeerStatus) float64) func(*snapshot, func(float64, ...string)) {
+	return func(snap *snapshot, emit func(float64, ...string)) {
+		snap.members(func(sec *runtime.SectionStatus, p *runtime.PeerStatus) { emit(value(p), sec.Name, p.Name) })
+	}
+}
+
+// counted makes a metric of one of the numbers that each table counts.
+func counted(value func(*store.Stats) uint64) func(*snapshot, func(float64, ...string)) {
+	return func(snap *snapshot, emit func(float64, ...string)) {
+		snap.tables(func(sec *runtime.SectionStatus, t runtime.TableStatus) {
+			stats := snap.stats[t.Table]
+			emit(float64(value(&stats)), sec.Name, t.Table.Name())
+		})
+	}
+}
+
+// contributors counts the peers whose shape the table has taken.
+func contributors(t *store.Table) (n int) {
+	for _, c := range t.Contributors() {
+		if c.Defined {
+			n++
+		}
+	}
+	return n
 }

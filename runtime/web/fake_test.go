@@ -17,8 +17,8 @@ import (
 type fake struct {
 	mu     sync.Mutex
 	status runtime.Status
-	tick   time.Time
-	asked  int // for its status
+	age    time.Duration // since the last tick
+	asked  int           // for its status
 }
 
 func (f *fake) Status() runtime.Status {
@@ -28,10 +28,10 @@ func (f *fake) Status() runtime.Status {
 	return f.status
 }
 
-func (f *fake) LastTick() time.Time {
+func (f *fake) TickAge() time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.tick
+	return f.age
 }
 
 // started is when the fakes began, present is now: an hour later.
@@ -79,7 +79,7 @@ func seedLike(t testing.TB) *fake {
 	sum := newTable(t, "mytable.aggr", 3, []string{"hapee1", "hapee2"}, rateDef)
 	sum.End("hapee2")
 	above := newTable(t, "mytable.l2", 2, []string{"aggr3"}, rateDef)
-	return &fake{tick: present, status: runtime.Status{Started: started, Sections: []runtime.SectionStatus{{
+	return &fake{status: runtime.Status{Started: started, Sections: []runtime.SectionStatus{{
 		Name: "myaggr", Local: runtime.Peer{Name: "aggr1", Address: "192.168.56.111:11111", Direction: runtime.Local},
 		Rules: []runtime.Rule{{From: ".uncombined", To: ".aggr"}}, Forwards: []string{".l2"},
 		Released: true, Writing: true, Missing: []string{"hapee2"},
@@ -99,7 +99,7 @@ func seedLike(t testing.TB) *fake {
 				Since: started, Sessions: 1, Lesson: "partial", Status: peers.StatusSuccess, Traffic: runtime.Traffic{UpdatesIn: 1},
 			},
 		},
-		Tables: []runtime.TableStatus{{Table: sum, Source: "mytable.uncombined"}, {Table: above, Forwarded: true, Source: "mytable.l2"}},
+		Tables: []runtime.TableStatus{{Table: sum, Source: "mytable.uncombined"}, {Table: above, Kind: runtime.Forwarded, Source: "mytable.l2"}},
 	}}}}
 }
 
@@ -123,16 +123,18 @@ func sites(t testing.TB) *fake {
 		}
 	}
 	stranger := runtime.PeerStatus{Name: "stranger", Dynamic: true, Counts: true, Connected: true, Since: started, Sessions: 1, Lesson: "none", Status: peers.StatusSuccess}
+	stranger.TLS = runtime.TLSStatus{Version: "TLS 1.3", Cipher: "TLS_AES_128_GCM_SHA256", Peer: "stranger, n1", Verified: true}
 	stranger.Refused = []runtime.RefusedTable{{Name: "st.x", Reason: "key type or length differs from the table's: string len 32, and shared sends ip"}}
 	local := runtime.Peer{Name: "top", Address: "127.0.0.1:1", Direction: runtime.Local}
-	return &fake{tick: present, status: runtime.Status{
-		Started: started,
+	return &fake{status: runtime.Status{
+		Started: started, Faults: []runtime.FaultCount{{Kind: runtime.Malformed, Count: 3}, {Kind: runtime.TooLong}, {Kind: runtime.Reported, Count: 1}},
 		Reloads: runtime.ReloadStatus{Successes: 2, Failures: 1, Last: present.Add(-time.Minute), LastError: "hapee-stktagg.cfg:7: `form` is not a keyword, did you mean `from`?"},
 		Sections: []runtime.SectionStatus{
 			{
-				Name: "one", Local: local, Rules: []runtime.Rule{{To: ".sum"}}, Released: true, Whole: true, Missing: []string{"low2"},
-				Peers:  []runtime.PeerStatus{shared, low("low1", true), low("low2", false)},
-				Tables: []runtime.TableStatus{{Table: sum, Source: "/st"}, {Table: lease, Source: "stktc.lease"}},
+				Name: "one", Local: local, Rules: []runtime.Rule{{To: ".sum"}}, Released: true, Learned: true, Whole: true, Missing: []string{"low2"},
+				Takeovers: runtime.Takeovers{Groups: 1, Replicas: 2},
+				Peers:     []runtime.PeerStatus{shared, low("low1", true), low("low2", false)},
+				Tables:    []runtime.TableStatus{{Table: sum, Source: "/st"}, {Table: lease, Kind: runtime.Leased, Source: "stktc.lease"}},
 			},
 			{
 				Name: "two", Local: local, Rules: []runtime.Rule{{From: ".x", To: ".y", UpOnly: true}}, Writing: true, Missing: []string{"stranger"},

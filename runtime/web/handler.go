@@ -73,7 +73,7 @@ func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 	}
 	for i := range st.Sections {
 		if sec := &st.Sections[i]; !sec.Whole {
-			lines = append(lines, fmt.Sprintf("section %s: %s", sec.Name, condition(sec)))
+			lines = append(lines, fmt.Sprintf("section %s: %s", sec.Name, sec.Condition()))
 		}
 	}
 	answer(w, code, strings.Join(lines, "\n"))

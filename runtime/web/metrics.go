@@ -2,10 +2,13 @@ package web
 
 import (
 	goruntime "runtime"
+	"strconv"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"stktc/runtime"
+	"stktc/runtime/store"
 )
 
 // metric describes one metric. All that lists metrics reads the table: /metrics, and METRICS.md. What a label multiplies is written there;
@@ -22,14 +25,11 @@ const (
 	gauge   = prometheus.GaugeValue
 )
 
-// Labels. A session's numbers are told once, whatever the number of sections that list the peer: they carry the local name in place of the section's, so that
-// their sum is right.
+// Labels. A session's numbers are told once, under the first of the sections that it serves, so that their sum is right.
 var (
-	bySection     = []string{"section"}
-	byTable       = []string{"section", "table"}
-	byMember      = []string{"section", "peer"}
-	byMemberPlace = []string{"section", "peer", "direction"}
-	byLink        = []string{"local", "peer"}
+	bySection = []string{"section"}
+	byTable   = []string{"section", "table"}
+	byPeer    = []string{"section", "peer"}
 )
 
 // metrics is the table, in the order of the document. Those of the Go runtime and of the process come on top.
@@ -74,7 +74,19 @@ var aggregatorMetrics = []metric{
 			}
 		},
 	},
+	{
+		"stktc_faults_total", "Messages that broke the protocol, by kind: malformed and too_long ones of peers, and those in which a peer reported ours.", counter, []string{"kind"},
+		func(s *snapshot, emit func(float64, ...string)) {
+			for _, f := range s.Faults {
+				emit(float64(f.Count), strings.ReplaceAll(f.Kind.String(), " ", "_"))
+			}
+		},
+	},
 
+	{
+		"stktc_section_learned", "1 if every source of the section that is connected has taught what it counted.", gauge, bySection,
+		sections(func(s *runtime.SectionStatus) float64 { return truth(s.Learned) }),
+	},
 	{
 		"stktc_section_whole", "1 if every source of the section is connected and has taught what it counted: its sums are whole.", gauge, bySection,
 		sections(func(s *runtime.SectionStatus) float64 { return truth(s.Whole) }),
@@ -91,17 +103,37 @@ var aggregatorMetrics = []metric{
 		"stktc_section_missing_sources", "Sources of the section that are not connected or have not taught yet.", gauge, bySection,
 		sections(func(s *runtime.SectionStatus) float64 { return float64(len(s.Missing)) }),
 	},
+	{
+		"stktc_section_takeovers_total", "Take-overs, by what: group, another member of a group counts; replica, this aggregator began to write to the nodes after it stood by.",
+		counter, []string{"section", "what"},
+		func(s *snapshot, emit func(float64, ...string)) {
+			for i := range s.Sections {
+				sec := &s.Sections[i]
+				emit(float64(sec.Groups), sec.Name, "group")
+				emit(float64(sec.Replicas), sec.Name, "replica")
+			}
+		},
+	},
 
 	{
-		"stktc_peer_connected", "1 if there is a session with the peer. Direction is the configuration's word, node for an unmarked peer.", gauge, byMemberPlace,
+		"stktc_peer_info", "What the peer is, always 1: direction is the configuration's word, node for an unmarked peer; group its number, empty for none; tls the version, empty for clear text or no session.",
+		gauge, []string{"section", "peer", "direction", "group", "tls"},
 		func(s *snapshot, emit func(float64, ...string)) {
 			s.members(func(sec *runtime.SectionStatus, p *runtime.PeerStatus) {
-				emit(truth(p.Connected), sec.Name, p.Name, p.Direction.String())
+				group := ""
+				if p.Group > 0 {
+					group = strconv.Itoa(p.Group)
+				}
+				emit(1, sec.Name, p.Name, p.Direction.String(), group, p.TLS.Version)
 			})
 		},
 	},
 	{
-		"stktc_peer_counts", "1 if this member of its group is the one that counts. Only for members of a group.", gauge, byMember,
+		"stktc_peer_connected", "1 if there is a session with the peer.", gauge, byPeer,
+		members(func(p *runtime.PeerStatus) float64 { return truth(p.Connected) }),
+	},
+	{
+		"stktc_peer_counts", "1 if this member of its group is the one that counts. Only for members of a group.", gauge, byPeer,
 		func(s *snapshot, emit func(float64, ...string)) {
 			s.members(func(sec *runtime.SectionStatus, p *runtime.PeerStatus) {
 				if p.Group != 0 {
@@ -111,51 +143,51 @@ var aggregatorMetrics = []metric{
 		},
 	},
 	{
-		"stktc_peer_learned", "1 if the peer has taught everything that it had in this session, 0 before that and while it is away.", gauge, byLink,
-		links(func(p *runtime.PeerStatus) float64 { return truth(p.Connected && p.Lesson == "finished") }),
+		"stktc_peer_learned", "1 if the peer has taught everything that it had in this session, 0 before that and while it is away.", gauge, byPeer,
+		members(func(p *runtime.PeerStatus) float64 { return truth(p.Connected && p.Lesson == "finished") }),
 	},
 	{
-		"stktc_peer_state_timestamp_seconds", "Since when the peer has been connected, or away, Unix time.", gauge, byLink,
-		links(func(p *runtime.PeerStatus) float64 { return seconds(p.Since) }),
+		"stktc_peer_state_timestamp_seconds", "Since when the peer has been connected, or away, Unix time.", gauge, byPeer,
+		members(func(p *runtime.PeerStatus) float64 { return seconds(p.Since) }),
 	},
 	{
-		"stktc_peer_sessions_total", "Sessions with the peer.", counter, byLink,
+		"stktc_peer_sessions_total", "Sessions with the peer.", counter, byPeer,
 		links(func(p *runtime.PeerStatus) float64 { return float64(p.Sessions) }),
 	},
 	{
-		"stktc_peer_updates_received_total", "Updates that the peer sent.", counter, byLink,
+		"stktc_peer_updates_received_total", "Updates that the peer sent.", counter, byPeer,
 		links(func(p *runtime.PeerStatus) float64 { return float64(p.UpdatesIn) }),
 	},
 	{
-		"stktc_peer_updates_sent_total", "Updates that the peer was sent.", counter, byLink,
+		"stktc_peer_updates_sent_total", "Updates that the peer was sent.", counter, byPeer,
 		links(func(p *runtime.PeerStatus) float64 { return float64(p.UpdatesOut) }),
 	},
 	{
-		"stktc_peer_updates_ignored_total", "Updates that the peer sent of tables that no rule takes, among them the sums that nodes teach back.", counter, byLink,
+		"stktc_peer_updates_ignored_total", "Updates that the peer sent of tables that no rule takes, among them the sums that nodes teach back.", counter, byPeer,
 		links(func(p *runtime.PeerStatus) float64 { return float64(p.Ignored) }),
 	},
 	{
-		"stktc_peer_received_bytes_total", "Bytes that the peer sent, without those of TCP and TLS.", counter, byLink,
+		"stktc_peer_received_bytes_total", "Bytes that the peer sent, without those of TCP and TLS.", counter, byPeer,
 		links(func(p *runtime.PeerStatus) float64 { return float64(p.BytesIn) }),
 	},
 	{
-		"stktc_peer_sent_bytes_total", "Bytes that the peer was sent, without those of TCP and TLS.", counter, byLink,
+		"stktc_peer_sent_bytes_total", "Bytes that the peer was sent, without those of TCP and TLS.", counter, byPeer,
 		links(func(p *runtime.PeerStatus) float64 { return float64(p.BytesOut) }),
 	},
 	{
-		"stktc_peer_heartbeats_received_total", "Heartbeats that the peer sent.", counter, byLink,
+		"stktc_peer_heartbeats_received_total", "Heartbeats that the peer sent.", counter, byPeer,
 		links(func(p *runtime.PeerStatus) float64 { return float64(p.HeartbeatsIn) }),
 	},
 	{
-		"stktc_peer_heartbeats_sent_total", "Heartbeats that the peer was sent.", counter, byLink,
+		"stktc_peer_heartbeats_sent_total", "Heartbeats that the peer was sent.", counter, byPeer,
 		links(func(p *runtime.PeerStatus) float64 { return float64(p.HeartbeatsOut) }),
 	},
 	{
-		"stktc_peer_unaccepted_tables", "Tables that the peer was sent and never acknowledged: it does not know them, or their keys differ.", gauge, byLink,
+		"stktc_peer_unaccepted_tables", "Tables that the peer was sent and never acknowledged: it does not know them, or their keys differ.", gauge, byPeer,
 		links(func(p *runtime.PeerStatus) float64 { return float64(len(refuses(p))) }),
 	},
 	{
-		"stktc_peer_refused_tables", "Tables of the peer that are not summed in this session, for their keys differ from those of other sources.", gauge, byLink,
+		"stktc_peer_refused_tables", "Tables of the peer that are not summed in this session, for their keys differ from those of other sources.", gauge, byPeer,
 		links(func(p *runtime.PeerStatus) float64 { return float64(len(p.Refused)) }),
 	},
 
@@ -173,11 +205,35 @@ var aggregatorMetrics = []metric{
 	},
 	{
 		"stktc_table_contributors", "Peers that the table takes contributions from.", gauge, byTable,
-		tables(func(t runtime.TableStatus) float64 { return float64(len(newTableJSON(t).Contributors)) }),
+		tables(func(t runtime.TableStatus) float64 { return float64(contributors(t.Table)) }),
 	},
 	{
 		"stktc_table_updates_total", "Updates that were applied to the table.", counter, byTable,
-		tables(func(t runtime.TableStatus) float64 { return float64(t.Table.Updates()) }),
+		counted(func(n *store.Stats) uint64 { return n.Updates }),
+	},
+	{
+		"stktc_table_coalesced_updates_total", "Updates of the table that joined a change which no receiver had been sent yet.", counter, byTable,
+		counted(func(n *store.Stats) uint64 { return n.Coalesced }),
+	},
+	{
+		"stktc_table_resends_total", "Sums sent again because a rate passed the boundary of a contributor's period, counted once whatever the number of receivers.", counter, byTable,
+		counted(func(n *store.Stats) uint64 { return n.Resends }),
+	},
+	{
+		"stktc_table_crowded_updates_total", "Updates that were passed over because the key has as many contributors as it can have.", counter, byTable,
+		counted(func(n *store.Stats) uint64 { return n.Crowded }),
+	},
+	{
+		"stktc_table_evicted_keys_total", "Keys that went for want of memory.", counter, byTable,
+		counted(func(n *store.Stats) uint64 { return n.Evicted }),
+	},
+	{
+		"stktc_table_partial_keys", "Keys that came back after they were evicted, and are not sent before all contributors have told of them.", gauge, byTable,
+		counted(func(n *store.Stats) uint64 { return n.Partial }),
+	},
+	{
+		"stktc_table_memory_bytes", "Memory that the table holds.", gauge, byTable,
+		counted(func(n *store.Stats) uint64 { return n.Bytes }),
 	},
 	{
 		"stktc_table_mismatched_types", "Disagreements of sources on a data type's arguments: the type is left out of the sums.", gauge, byTable,

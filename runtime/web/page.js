@@ -139,7 +139,12 @@ function drawTiles(st) {
     tile('keys', count(tables.reduce((n, t) => n + t.used, 0)), 'in ' + plural(tables.length, 'table')),
     flow('updates in', 'in', sum((p) => p.updates_in)),
     flow('updates out', 'out', sum((p) => p.updates_out)),
-    drawReloads(st));
+    drawFaults(st.faults), drawReloads(st));
+}
+
+function drawFaults(f) {
+  const all = f.malformed + f.too_long + f.reported;
+  return all ? tile('protocol faults', count(all), f.reported ? count(f.reported) + ' reported by peers' : '') : null;
 }
 
 function drawReloads(st) {
@@ -168,6 +173,12 @@ function drawNote(p) {
   return h('td', {class: 'wide small'}, bad.length ? h('span', {class: 'note doubt'}, bad.join('; ')) : null, bad.length && plain.length ? '; ' : null, plain.join('; '));
 }
 
+function drawTLS(p) {
+  if (!p.tls.version) return null;
+  const whose = !p.tls.peer ? 'no certificate' : p.tls.peer + (p.tls.verified ? '' : ', not verified');
+  return h('div', {class: 'quiet small', title: p.tls.cipher}, p.tls.version + ', ' + whose);
+}
+
 const lessons = {none: 'nothing yet', partial: 'a part', finished: 'everything'};
 const number = (n, rate) => h('td', {class: 'number'}, count(n), h('small', null, perSecond(rate)));
 
@@ -182,8 +193,14 @@ function drawPeers(st, s) {
       return h('tr', null, h('th', {scope: 'row', class: 'name', title: p.name}, p.name), h('td', null, places[p.direction] || p.direction), h('td', null, drawState(st, s, p)),
         h('td', {class: p.lesson === 'finished' ? null : 'quiet'}, p.connected ? lessons[p.lesson] || p.lesson : ''),
         number(p.updates_in, flow.in_rate), number(p.updates_out, flow.out_rate), number(p.ignored, null), number(p.sessions, null),
-        h('td', {class: 'mono'}, p.address), drawNote(p));
+        h('td', {class: 'mono'}, p.address, drawTLS(p)), drawNote(p));
     }))));
+}
+
+// losses says what of a table is not as its peers counted it.
+function losses(t) {
+  return [[t.evicted, 'key', ' evicted for want of memory'], [t.partial, 'key', ' held back until all contributors have told of them'],
+    [t.crowded, 'update', ' passed over: too many contributors to a key']].filter(([n]) => n).map(([n, word, what]) => plural(n, word) + what);
 }
 
 function drawTable(s, t) {
@@ -191,7 +208,7 @@ function drawTable(s, t) {
   const shape = t.type ? 'type ' + t.type + (t.store ? ' store ' + t.store : '') : 'not defined yet';
   return h('tr', null, h('th', {scope: 'row', class: 'name', title: t.name}, t.name), h('td', {class: 'number'}, count(t.used)),
     number(t.updates, rates.of(s.name + '\n' + t.name, t.updates)), h('td', null, from),
-    h('td', {class: 'wide'}, h('code', null, shape), t.left_out.map((l) => h('div', {class: 'note doubt small'}, 'left out of the sum, ' + l))),
+    h('td', {class: 'wide'}, h('code', null, shape), losses(t).map((l) => h('div', {class: 'note doubt small'}, l)), t.left_out.map((l) => h('div', {class: 'note doubt small'}, 'left out of the sum, ' + l))),
     h('td', {class: 'wide small'}, t.contributors.map((c, i) => [i ? ', ' : null, h('span', {class: c.connected ? null : 'quiet'}, c.peer + (c.connected ? '' : ' (away)'))])));
 }
 
@@ -210,7 +227,9 @@ function drawSection(st, s) {
       h('p', {class: 'condition quiet'}, s.condition)),
     h('div', {class: 'rules mono'}, h('span', {class: 'chip'}, s.local + ' on ' + s.listen),
       s.rules.map((r) => h('span', {class: 'chip'}, (r.from || 'any') + ' → ' + r.to + (r.up_only ? ' (up only)' : ''))),
-      s.forwards.map((f) => h('span', {class: 'chip'}, 'forward ' + f))),
+      s.forwards.map((f) => h('span', {class: 'chip'}, 'forward ' + f)),
+      s.group_takeovers ? h('span', {class: 'chip'}, plural(s.group_takeovers, 'change') + ' of who counts') : null,
+      s.replica_takeovers ? h('span', {class: 'chip'}, plural(s.replica_takeovers, 'take-over') + ' from a replica') : null),
     drawPeers(st, s), drawTables(s));
 }
 

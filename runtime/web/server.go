@@ -23,8 +23,8 @@ import (
 type Source interface {
 	// Status tells what the aggregator is doing. The tables in it are live.
 	Status() runtime.Status
-	// LastTick is when time last passed in the tables: the proof that the aggregator works.
-	LastTick() time.Time
+	// TickAge is how long ago time last passed in the tables, the proof that the aggregator works. No change of the wall clock may matter to it.
+	TickAge() time.Duration
 }
 
 var _ Source = (*runtime.Aggregator)(nil)

@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"stktc/runtime"
@@ -14,7 +13,11 @@ const aliveLimit = 5 * time.Second
 
 // Alive gives the reason why the aggregator must be taken for stuck, if it must.
 func (s *Server) Alive() error {
-	if age := s.now().Sub(s.source.LastTick()); age > aliveLimit {
+	return aliveAfter(s.source.TickAge())
+}
+
+func aliveAfter(age time.Duration) error {
+	if age > aliveLimit {
 		return fmt.Errorf("time has not passed in the tables for %s, the limit is %s", age.Round(time.Second), aliveLimit)
 	}
 	return nil
@@ -27,6 +30,7 @@ type snapshot struct {
 	age   time.Duration // since the last tick
 	alive error
 	used  map[*store.Table]int
+	stats map[*store.Table]store.Stats
 }
 
 // snapshotAge is how old a snapshot may be: counting the keys costs 5 ns each, under the locks that updates need.
@@ -40,18 +44,22 @@ func (s *Server) snapshot() *snapshot {
 	if s.last != nil && now.Sub(s.last.at) < snapshotAge && !now.Before(s.last.at) {
 		return s.last
 	}
-	snap := &snapshot{Status: s.source.Status(), at: now, alive: s.Alive(), age: max(0, now.Sub(s.source.LastTick())), used: map[*store.Table]int{}}
+	age := s.source.TickAge()
+	snap := &snapshot{
+		Status: s.source.Status(), at: now, age: age, alive: aliveAfter(age), used: map[*store.Table]int{}, stats: map[*store.Table]store.Stats{},
+	}
 	for i := range snap.Sections {
 		for _, t := range snap.Sections[i].Tables {
-			snap.used[t.Table] = t.Table.Used()
+			snap.used[t.Table], snap.stats[t.Table] = t.Table.Used(), t.Table.Stats()
 		}
 	}
 	s.last = snap
 	return snap
 }
 
-// links calls f once for each peer as seen under one local name. Several sections that list both names have one session with it.
-func (snap *snapshot) links(f func(local string, p *runtime.PeerStatus)) {
+// links calls f once for each session that there is or could be, with the first of the sections that it serves: those that list a peer under one local name share
+// one session with it.
+func (snap *snapshot) links(f func(sec *runtime.SectionStatus, p *runtime.PeerStatus)) {
 	seen := map[[2]string]bool{}
 	for i := range snap.Sections {
 		sec := &snap.Sections[i]
@@ -59,7 +67,7 @@ func (snap *snapshot) links(f func(local string, p *runtime.PeerStatus)) {
 			p := &sec.Peers[j]
 			if link := [2]string{sec.Local.Name, p.Name}; !seen[link] {
 				seen[link] = true
-				f(sec.Local.Name, p)
+				f(sec, p)
 			}
 		}
 	}
@@ -73,30 +81,6 @@ func isReady(st *runtime.Status) bool {
 		}
 	}
 	return true
-}
-
-// condition sums a section up, in the words of the stats socket.
-func condition(s *runtime.SectionStatus) string {
-	text := "whole, every source is connected and has taught"
-	switch {
-	case !s.Released:
-		text = "silent until every source has taught, waiting for " + list(s.Missing)
-	case !s.Whole:
-		text = "not whole, missing " + list(s.Missing)
-	case len(s.Missing) > 0:
-		text = "whole, though these of a group are away: " + list(s.Missing)
-	}
-	if !s.Writing {
-		text += "; standing by, a replica writes to the nodes"
-	}
-	return text
-}
-
-func list(names []string) string {
-	if len(names) == 0 {
-		return "nobody"
-	}
-	return strings.Join(names, ", ")
 }
 
 // refuses lists the tables that the peer was sent and never acknowledged.

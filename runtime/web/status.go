@@ -8,6 +8,7 @@ import (
 	goruntime "runtime"
 
 	"stktc/runtime"
+	"stktc/runtime/store"
 )
 
 // The types of /status.json. Programs read them: fields may be added, but stay as they are. Names are those of "show aggrs json" on the stats socket.
@@ -24,7 +25,9 @@ type (
 		Alive         bool          `json:"alive"`
 		Dead          string        `json:"dead"` // why not alive
 		Ready         bool          `json:"ready"`
+		TickAge       float64       `json:"tick_age_seconds"` // since time last passed in the tables
 		Reloads       reloadsJSON   `json:"reloads"`
+		Faults        faultsJSON    `json:"faults"`
 		Sections      []sectionJSON `json:"sections"`
 	}
 	reloadsJSON struct {
@@ -34,18 +37,22 @@ type (
 		LastError string     `json:"last_error"` // empty: it succeeded
 	}
 	sectionJSON struct {
-		Name      string      `json:"name"`
-		Local     string      `json:"local"`
-		Listen    string      `json:"listen"`
-		Condition string      `json:"condition"` // a sentence
-		Released  bool        `json:"released"`  // sums are sent
-		Writing   bool        `json:"writing"`   // to nodes; false while a replica does it
-		Whole     bool        `json:"whole"`
-		Missing   []string    `json:"missing"`
-		Rules     []ruleJSON  `json:"rules"`
-		Forwards  []string    `json:"forwards"`
-		Peers     []peerJSON  `json:"peers"`
-		Tables    []tableJSON `json:"tables"`
+		Name      string `json:"name"`
+		Local     string `json:"local"`
+		Listen    string `json:"listen"`
+		Condition string `json:"condition"` // a sentence
+		Released  bool   `json:"released"`  // sums are sent
+		Writing   bool   `json:"writing"`   // to nodes; false while a replica does it
+		Learned   bool   `json:"learned"`   // every source that is connected has taught
+		Whole     bool   `json:"whole"`     // and none is missing
+		// Since the start: other members of groups that came to count, and times that this aggregator began to write to the nodes after it stood by.
+		GroupTakeovers   uint64      `json:"group_takeovers"`
+		ReplicaTakeovers uint64      `json:"replica_takeovers"`
+		Missing          []string    `json:"missing"`
+		Rules            []ruleJSON  `json:"rules"`
+		Forwards         []string    `json:"forwards"`
+		Peers            []peerJSON  `json:"peers"`
+		Tables           []tableJSON `json:"tables"`
 	}
 	ruleJSON struct {
 		From   string `json:"from"` // empty: any
@@ -62,6 +69,7 @@ type (
 		Missing       bool          `json:"missing"` // among the section's missing
 		Connected     bool          `json:"connected"`
 		Inbound       bool          `json:"inbound"`
+		TLS           tlsJSON       `json:"tls"`
 		Remote        string        `json:"remote"`
 		PID           int           `json:"pid"`
 		Since         time.Time     `json:"since"` // connected, or away
@@ -80,6 +88,17 @@ type (
 		HeartbeatsIn  uint64        `json:"heartbeats_in"`
 		HeartbeatsOut uint64        `json:"heartbeats_out"`
 	}
+	tlsJSON struct {
+		Version  string `json:"version"`  // "TLS 1.3"; empty: clear text
+		Cipher   string `json:"cipher"`   // "TLS_AES_128_GCM_SHA256"
+		Peer     string `json:"peer"`     // the names in the certificate that the peer showed; empty: it showed none
+		Verified bool   `json:"verified"` // an authority that is trusted vouches for it
+	}
+	faultsJSON struct {
+		Malformed uint64 `json:"malformed"`
+		TooLong   uint64 `json:"too_long"`
+		Reported  uint64 `json:"reported"` // by peers, of messages of ours
+	}
 	refusedJSON struct {
 		Table  string `json:"table"`
 		Reason string `json:"reason"`
@@ -92,6 +111,12 @@ type (
 		Store        string            `json:"store"`
 		Used         int               `json:"used"` // keys
 		Updates      uint64            `json:"updates"`
+		Coalesced    uint64            `json:"coalesced"` // of these, those that joined a change not sent yet
+		Resends      uint64            `json:"resends"`   // of sums, at the boundaries of rates' periods
+		Crowded      uint64            `json:"crowded"`   // updates passed over: too many contributors
+		Evicted      uint64            `json:"evicted"`   // keys, for want of memory
+		Partial      uint64            `json:"partial"`   // keys that came back after that
+		Bytes        uint64            `json:"bytes"`     // of memory
 		Contributors []contributorJSON `json:"contributors"`
 		LeftOut      []string          `json:"left_out"` // data types that are not summed, and why
 	}
@@ -106,8 +131,14 @@ func (s *Server) status(snap *snapshot) statusJSON {
 		Version: s.opt.Version, Revision: s.opt.Revision, Go: goruntime.Version(), Node: s.node, PID: s.pid,
 		Started: snap.Started, Now: snap.at, UptimeSeconds: snap.at.Sub(snap.Started).Seconds(),
 		Alive: snap.alive == nil, Ready: snap.alive == nil && isReady(&snap.Status),
+		TickAge:  snap.age.Seconds(),
 		Reloads:  reloadsJSON{Successes: snap.Reloads.Successes, Failures: snap.Reloads.Failures, LastError: snap.Reloads.LastError},
 		Sections: make([]sectionJSON, len(snap.Sections)),
+	}
+	for _, f := range snap.Faults {
+		*map[runtime.FaultKind]*uint64{
+			runtime.Malformed: &j.Faults.Malformed, runtime.TooLong: &j.Faults.TooLong, runtime.Reported: &j.Faults.Reported,
+		}[f.Kind] = f.Count
 	}
 	if snap.alive != nil {
 		j.Dead = snap.alive.Error()
@@ -123,8 +154,9 @@ func (s *Server) status(snap *snapshot) statusJSON {
 
 func newSectionJSON(snap *snapshot, s *runtime.SectionStatus) sectionJSON {
 	j := sectionJSON{
-		Name: s.Name, Local: s.Local.Name, Listen: s.Local.Address, Condition: condition(s),
-		Released: s.Released, Writing: s.Writing, Whole: s.Whole, Missing: notNil(s.Missing), Rules: []ruleJSON{}, Forwards: notNil(s.Forwards),
+		Name: s.Name, Local: s.Local.Name, Listen: s.Local.Address, Condition: s.Condition(),
+		Released: s.Released, Writing: s.Writing, Learned: s.Learned, Whole: s.Whole, GroupTakeovers: s.Groups, ReplicaTakeovers: s.Replicas,
+		Missing: notNil(s.Missing), Rules: []ruleJSON{}, Forwards: notNil(s.Forwards),
 		Peers: make([]peerJSON, len(s.Peers)), Tables: make([]tableJSON, len(s.Tables)),
 	}
 	for _, r := range s.Rules {
@@ -134,7 +166,7 @@ func newSectionJSON(snap *snapshot, s *runtime.SectionStatus) sectionJSON {
 		j.Peers[i] = newPeerJSON(s, &s.Peers[i])
 	}
 	for i, t := range s.Tables {
-		j.Tables[i] = newTableJSON(t)
+		j.Tables[i] = newTableJSON(t, snap.stats[t.Table])
 		j.Tables[i].Used = snap.used[t.Table]
 	}
 	return j
@@ -143,7 +175,7 @@ func newSectionJSON(snap *snapshot, s *runtime.SectionStatus) sectionJSON {
 func newPeerJSON(s *runtime.SectionStatus, p *runtime.PeerStatus) peerJSON {
 	j := peerJSON{
 		Name: p.Name, Address: p.Address, Direction: p.Direction.String(), Group: p.Group, Counts: p.Counts, Dynamic: p.Dynamic,
-		Missing: slices.Contains(s.Missing, p.Name), Connected: p.Connected, Inbound: p.Inbound, Remote: p.Remote, PID: p.PID,
+		Missing: slices.Contains(s.Missing, p.Name), Connected: p.Connected, Inbound: p.Inbound, TLS: tlsJSON(p.TLS), Remote: p.Remote, PID: p.PID,
 		Since: p.Since, Sessions: p.Sessions, Lesson: p.Lesson, Status: p.Status.String(), StatusText: p.Status.Explain(), LastError: p.LastError,
 		Refuses: refuses(p), UpdatesIn: p.UpdatesIn, UpdatesOut: p.UpdatesOut, Ignored: p.Ignored, BytesIn: p.BytesIn, BytesOut: p.BytesOut,
 		HeartbeatsIn: p.HeartbeatsIn, HeartbeatsOut: p.HeartbeatsOut,
@@ -155,17 +187,12 @@ func newPeerJSON(s *runtime.SectionStatus, p *runtime.PeerStatus) peerJSON {
 	return j
 }
 
-func newTableJSON(t runtime.TableStatus) tableJSON {
+func newTableJSON(t runtime.TableStatus, n store.Stats) tableJSON {
 	def, _ := t.Table.Definition()
 	j := tableJSON{
-		Name: t.Table.Name(), Kind: "sum", Source: t.Source, Store: def.StoreString(), Updates: t.Table.Updates(),
+		Name: t.Table.Name(), Kind: t.Kind.String(), Source: t.Source, Store: def.StoreString(),
+		Updates: n.Updates, Coalesced: n.Coalesced, Resends: n.Resends, Crowded: n.Crowded, Evicted: n.Evicted, Partial: n.Partial, Bytes: n.Bytes,
 		Contributors: []contributorJSON{}, LeftOut: []string{},
-	}
-	switch {
-	case t.Forwarded:
-		j.Kind = "forwarded"
-	case t.Source == t.Table.Name(): // no rule makes a table of its own name
-		j.Kind = "lease"
 	}
 	if def.Key.IsValid() {
 		j.Type = def.KeyString()

@@ -70,7 +70,7 @@ aggregations two
 		}
 		return nil
 	})
-	if p, err := c.peer(1, "n3"); err != nil || p.TLS == "" {
+	if p, err := c.peer(1, "n3"); err != nil || p.TLS.Version == "" {
 		t.Errorf("n3 came without TLS: %+v, %v", p, err)
 	}
 

@@ -177,7 +177,8 @@ func TestTLS(t *testing.T) {
 			c.connected()
 			for i, b := range c.nodes {
 				b.set(inPeers("t.raw"), "client", fmt.Sprintf("data.gpc0 %d", i+3))
-				if p, err := c.peer(0, b.name); err != nil || p.Inbound != tt.nodesDial || p.TLS != tt.version {
+				if p, err := c.peer(0, b.name); err != nil || p.Inbound != tt.nodesDial || p.TLS.Version != tt.version ||
+					p.TLS.Peer != "n1, n2, *.nodes.example" || !p.TLS.Verified || !strings.HasPrefix(p.TLS.Cipher, "TLS_") {
 					t.Errorf("%+v, %v", p, err)
 				}
 			}

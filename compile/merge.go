@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -106,8 +107,8 @@ func (b *balancer) appended() []Line {
 
 // separated drops the first blank line behind a text that is empty or already ends in one.
 func separated(text []byte, lines []Line) []Line {
-	body := strings.TrimRight(string(text[max(0, len(text)-4096):]), " \t")
-	blank := body == "" || strings.HasSuffix(body, "\n\n") || strings.HasSuffix(body, "\n\r\n")
+	body := bytes.TrimRight(text, " \t")
+	blank := len(body) == 0 || bytes.HasSuffix(body, []byte("\n\n")) || bytes.HasSuffix(body, []byte("\n\r\n"))
 	if blank && len(lines) > 0 && len(lines[0].Words) == 0 {
 		return lines[1:]
 	}

@@ -28,6 +28,9 @@ func checkReferences(u *unit) {
 }
 
 func (b *balancer) references() []reference {
+	if len(b.bases) == 1 {
+		return b.bases[0].refs
+	}
 	var refs []reference
 	for _, file := range b.bases {
 		refs = append(refs, file.refs...)

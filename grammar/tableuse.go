@@ -39,7 +39,7 @@ type TableUse struct {
 
 // TableUses lists what the rules of a file's proxies do with stick tables, in the order of the text.
 func TableUses(f *ConfigFile) []TableUse {
-	var uses []TableUse
+	var r useReader
 	for _, s := range f.Sections {
 		switch s.Keyword.Value {
 		case "frontend", "backend", "listen", "defaults":
@@ -47,12 +47,11 @@ func TableUses(f *ConfigFile) []TableUse {
 			continue
 		}
 		for i := range s.Lines {
-			r := useReader{section: s, line: &s.Lines[i]}
+			r.section, r.line = s, &s.Lines[i]
 			r.read()
-			uses = append(uses, r.uses...)
 		}
 	}
-	return uses
+	return r.uses
 }
 
 // ruleKeywords begin the lines in which sample expressions and actions stand.
@@ -63,12 +62,12 @@ var ruleKeywords = map[string]bool{
 	"unique-id-format": true, "log-format": true, "log-format-sd": true, "error-log-format": true,
 }
 
-// useReader reads one line.
+// useReader reads line after line.
 type useReader struct {
 	section *Section
 	line    *Line
-	decides bool // behind if or unless, or in an acl
-	uses    []TableUse
+	decides bool       // behind if or unless, or in an acl
+	uses    []TableUse // of all lines
 }
 
 func (r *useReader) read() {

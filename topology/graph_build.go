@@ -197,7 +197,7 @@ func (b *graphBuilder) best(found []*Vertex, self *Vertex, p *Peer, kind Kind) *
 }
 
 func (v *Vertex) listensOn(port int) bool {
-	return slices.ContainsFunc(v.listeners(), func(a Address) bool { return a.Port == port })
+	return slices.ContainsFunc(v.listeners(), func(a *Address) bool { return a.Port == port })
 }
 
 func (v *Vertex) lists(name string) bool {
@@ -239,8 +239,8 @@ func (a Address) endpoint() (endpoint, bool) {
 }
 
 // listeners are the addresses where the vertex says that it listens.
-func (v *Vertex) listeners() []Address {
-	var all []Address
+func (v *Vertex) listeners() []*Address {
+	var all []*Address
 	for _, l := range v.Listeners() {
 		all = append(all, l.Address)
 	}

@@ -103,10 +103,10 @@ func (v *Vertex) nameUnknown() bool {
 	return v.Node != nil && (v.Node.Name.Unresolved || v.Node.LocalPeer.Unresolved)
 }
 
-// Listener is where a vertex accepts its peers.
+// Listener is where a vertex accepts its peers. It points into the line that says so, as a copy takes a kilobyte.
 type Listener struct {
-	Address Address
-	TLS     TLS
+	Address *Address
+	TLS     *TLS
 }
 
 // Listeners are the addresses where the vertex says that it listens, its own line's first.
@@ -115,16 +115,16 @@ func (v *Vertex) Listeners() []Listener {
 	switch {
 	case v.Section != nil:
 		if own := v.Section.Local; own != nil {
-			all = append(all, Listener{own.Address, own.TLS})
+			all = append(all, Listener{&own.Address, &own.TLS})
 		}
 		for _, bind := range v.Node.Binds {
 			if bind.All || slices.ContainsFunc(bind.Sections, func(t Text) bool { return t.Value == v.Section.Name.Value || t.Unresolved }) {
-				all = append(all, Listener{bind.Address, bind.TLS})
+				all = append(all, Listener{&bind.Address, &bind.TLS})
 			}
 		}
 	case v.Node != nil:
 		for _, s := range v.Node.Peers {
-			all = append(all, Listener{s.Listen, s.TLS})
+			all = append(all, Listener{&s.Listen, &s.TLS})
 		}
 	}
 	return all
@@ -135,13 +135,13 @@ func (e *Edge) Listener(v *Vertex) (Listener, bool) {
 	if v.Section == nil {
 		s := e.PeersSection(v)
 		if s == nil || s.Listen.IsZero() {
-			return Listener{}, false
+			return Listener{&Address{}, &TLS{}}, false
 		}
-		return Listener{s.Listen, s.TLS}, true
+		return Listener{&s.Listen, &s.TLS}, true
 	}
 	all := v.Listeners()
 	if len(all) == 0 {
-		return Listener{}, false
+		return Listener{&Address{}, &TLS{}}, false
 	}
 	line := e.UpperPeer
 	if v == e.Upper {

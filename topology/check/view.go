@@ -97,7 +97,7 @@ func (v *view) isUnnamed(e *topology.Edge, x *topology.Vertex) bool {
 // listen is where x accepts the far end of an edge; zero when it does not say.
 func (v *view) listen(e *topology.Edge, x *topology.Vertex) topology.Address {
 	l, _ := e.Listener(x)
-	return l.Address
+	return *l.Address
 }
 
 // header is the first line of x's section that an edge belongs to.

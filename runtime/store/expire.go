@@ -21,7 +21,7 @@ func (s *shard) life(live [][]uint32, now uint32) uint32 {
 // rearm sees to it that the wheel looks at the row in time: at its first deadline, and where contributions of several peers go through different
 // periods at the next boundary. A row that is looked at early enough is left alone.
 func (s *shard) rearm(r ref, row []uint32, now uint32) {
-	at, ok := s.nextEvent(row, now, 0)
+	at, ok := s.nextEvent(row, now)
 	if !ok {
 		return
 	}
@@ -34,9 +34,12 @@ func (s *shard) rearm(r ref, row []uint32, now uint32) {
 	s.wheel.arm(s, r, row, at, now)
 }
 
-// nextEvent is when something about the row will change without an update: a contribution dies, or a rate enters its next period, the latter no sooner than after spacing.
-func (s *shard) nextEvent(row []uint32, now, spacing uint32) (at uint32, ok bool) {
+// nextEvent is when something about the row will change without an update: a contribution dies, or a rate enters its next period; or when a resend may be made up for.
+func (s *shard) nextEvent(row []uint32, now uint32) (at uint32, ok bool) {
 	wait := uint32(1<<32 - 1)
+	if row[meta]&owed != 0 {
+		wait = s.untilGain(now)
+	}
 	n := count(row)
 	for i := range n {
 		c := s.contribution(row, i)
@@ -44,7 +47,7 @@ func (s *shard) nextEvent(row []uint32, now, spacing uint32) (at uint32, ok bool
 			wait = min(wait, clampPast(c[deadline]-now))
 		}
 		if n > 1 && s.lay.rates {
-			wait = min(wait, max(s.nextBoundary(c, now), spacing))
+			wait = min(wait, s.nextBoundary(c, now))
 		}
 	}
 	return now + wait, wait != 1<<32-1
@@ -89,24 +92,18 @@ func (s *shard) expire(r ref, now uint32) {
 		s.bury(r, row, now, lost)
 		return
 	}
-	var spacing uint32
-	if count(row) > boundariesAPeriod {
-		spacing = s.lay.shortestPeriod / boundariesAPeriod
-	}
-	// The look goes back before the boundaries that the row was due for, however late the wheel is: past them a contributor may count no more.
-	if drifts := !lost && s.drifts(row, row[due]-spacing-1); lost || drifts {
+	switch {
+	case lost:
+		row[meta] &^= owed
 		s.changed = s.log.touch(row, r, s.rows) || s.changed
-		if drifts {
-			s.counted.resends++
-		}
+	case s.resends(row, now):
+		s.changed = s.log.touch(row, r, s.rows) || s.changed
+		s.counted.resends++
 	}
-	if at, ok := s.nextEvent(row, now, spacing); ok {
+	if at, ok := s.nextEvent(row, now); ok {
 		s.wheel.arm(s, r, row, at, now)
 	}
 }
-
-// boundariesAPeriod bounds how often a row is sent again in a period for its contributors' boundaries: each has one a period.
-const boundariesAPeriod = 20
 
 func (s *shard) dropDead(row []uint32, now uint32) bool {
 	lost := false

@@ -242,3 +242,4 @@ func checkValues(t *testing.T, key string, v []uint64, gpt, gpc, bytes, rate uin
 		t.Fatalf("key % x: gpt0 %d gpc0 %d bytes %d rate %d, want %d %d %d %d", key, v[0], v[1], v[5], got, gpt, gpc, bytes, rate)
 	}
 }
+func absDiff(a, b uint64) uint64 { return max(a, b) - min(a, b) }

@@ -29,44 +29,46 @@ func rotated(tick, curr, prev, period, now uint32) (elapsed, c, p uint32) {
 	return 0, 0, 0
 }
 
-// rateSum adds FreqCtr contributions that are in their current periods. Its age is that of the oldest, so that the receiver enters its next period when the first contributor
-// does; what the others have in prev and will have lost by then goes into curr. So the sum is exact in value (to half a count, by rounding) and in slope from the moment
-// of sending up to that boundary, where it is sent again. With the mean of the ages instead, a receiver is wrong between the boundaries of two contributors by up to the
-// difference of their counts.
+// rateSum adds FreqCtr contributions that are in their current periods. Its age is the mean of theirs, weighted by what is in prev (by what is in curr where
+// there is nothing): then value and slope are exact from the moment of sending up to the first contributor's boundary, where it is sent again. A
+// boundary that is found δ ms late costs at most |prev − curr|·δ/period of that contributor alone. With the age of the oldest instead, the receiver would itself enter its next period
+// there, and be wrong by what all others have between their ages.
 type rateSum struct {
 	period   uint32
-	elapsed  uint32 // the oldest age
 	counting int    // contributions that are not 0
 	curr     uint64 // Σ curr
 	prev     uint64 // Σ prev
-	moved    uint64 // Σ prev·(elapsed − own age): what goes from prev to curr, times the period
-}
-
-// see takes a contribution's age into account: all are seen before the first is added.
-func (s *rateSum) see(elapsed, curr, prev uint32) {
-	if curr|prev != 0 {
-		s.counting++
-		s.elapsed = max(s.elapsed, elapsed)
-	}
+	currAge  uint64 // Σ curr·age
+	prevAge  uint64 // Σ prev·age
 }
 
 func (s *rateSum) add(elapsed, curr, prev uint32) {
 	if curr|prev == 0 {
 		return
 	}
+	s.counting++
 	s.curr += uint64(curr)
 	s.prev += uint64(prev)
-	s.moved = addSaturated(s.moved, uint64(prev)*uint64(s.elapsed-elapsed))
+	s.currAge += uint64(curr) * uint64(elapsed)
+	s.prevAge += uint64(prev) * uint64(elapsed)
 }
 
-// value gives the three numbers of the wire. Counts are clamped so that their sum stays in 32 bits, which is how HAProxy adds them.
+// value gives the three numbers of the wire. The age is rounded up, and what prev loses by that goes into curr, so that the value is exact to half a count. Counts are
+// clamped so that their sum stays in 32 bits, which is how HAProxy adds them.
 func (s *rateSum) value() (elapsed, curr, prev uint64) {
-	if s.counting == 0 {
-		return 0, 0, 0
-	}
+	curr = s.curr
 	period := uint64(s.period)
-	curr = min(s.curr+(s.moved+period/2)/period, math.MaxUint32)
-	return uint64(s.elapsed), curr, min(s.prev, math.MaxUint32-curr)
+	switch {
+	case s.counting == 0:
+		return 0, 0, 0
+	case s.prev == 0:
+		elapsed = s.currAge / curr
+	default:
+		elapsed = (s.prevAge + s.prev - 1) / s.prev
+		curr += (elapsed*s.prev - s.prevAge + period/2) / period
+	}
+	curr = min(curr, math.MaxUint32)
+	return elapsed, curr, min(s.prev, math.MaxUint32-curr)
 }
 
 func addSaturated(a, b uint64) uint64 {

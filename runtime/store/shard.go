@@ -31,7 +31,7 @@ const (
 	prev      // wheel: the row before, or bucketMark and the bucket
 	due       // when the wheel looks at the row next
 	sentUntil // when receivers forget what they were sent last, if meta has sentOnce and not sentForever
-	meta      // count of contributions in the lower 8 bits, and flags
+	meta      // count of contributions in the lower 8 bits, flags, and how often the row may be sent again (resend.go)
 	headWords
 )
 

@@ -82,30 +82,7 @@ func (f *field) rate(live [][]uint32, now uint32) rateSum {
 	sum := rateSum{period: f.period}
 	at := contribHead + f.word
 	for _, c := range live {
-		sum.see(rotated(c[at], c[at+1], c[at+2], f.period, now))
-	}
-	for _, c := range live {
 		sum.add(rotated(c[at], c[at+1], c[at+2], f.period, now))
 	}
 	return sum
-}
-
-// drifts tells whether receivers would go wrong from a boundary just after the given time on, if nothing is sent: with a single contributor that counts they are exact
-// by themselves, and with a rate of 1 or less they cannot be wrong by more than a count.
-func (s *shard) drifts(row []uint32, before uint32) bool {
-	live := s.live(row)
-	if len(live) < 2 {
-		return false
-	}
-	for i := range s.lay.fields {
-		f := &s.lay.fields[i]
-		if f.kind != rateKind || f.period == 0 {
-			continue
-		}
-		sum := f.rate(live, before)
-		if e, c, p := sum.value(); sum.counting > 1 && Rate(e, c, p, f.period) > 1 {
-			return true
-		}
-	}
-	return false
 }

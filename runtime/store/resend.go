@@ -1,0 +1,94 @@
+package store
+
+// boundariesAPeriod bounds how often a row is sent again in any period for its contributors' boundaries: each contributor has one a period and rate. The row has a bucket with 8
+// resends, which gains one every twelfth of the shortest period. The last 4 in it are for boundaries that cannot wait.
+const (
+	boundariesAPeriod = 20
+	bucketSize        = 8
+	gainsAPeriod      = boundariesAPeriod - bucketSize
+	bucketReserve     = 4
+)
+
+// The bucket is kept in meta: what is out of it, and when that was, in twelfths of a period. After 21 periods without a resend that is ambiguous, and the bucket may be taken for emptier than it is.
+const (
+	spentShift = 12
+	spentMask  = 0xf
+	whenShift  = 16
+	whenMask   = 0xff
+
+	owed uint32 = 1 << 24 // a boundary went by without a resend
+)
+
+// gain is the time, in ms, in which a bucket gains a resend.
+func (s *shard) gain() uint32 { return max(1, s.lay.shortestPeriod/gainsAPeriod) }
+
+func (s *shard) untilGain(now uint32) uint32 { return s.gain() - now%s.gain() }
+
+// spent is how many resends are out of the row's bucket.
+func (s *shard) spent(row []uint32, now uint32) uint32 {
+	spent := row[meta] >> spentShift & spentMask
+	return spent - min(spent, (now/s.gain()-row[meta]>>whenShift)&whenMask)
+}
+
+// resends tells whether the row is to be sent again because of boundaries that its contributors went through since it was due, and takes that out of the bucket.
+func (s *shard) resends(row []uint32, now uint32) bool {
+	drifts, urgent := s.drifts(row, row[due]-1, now)
+	if !drifts && row[meta]&owed == 0 {
+		return false
+	}
+	spent := s.spent(row, now)
+	if spent == bucketSize || spent >= bucketSize-bucketReserve && !urgent {
+		row[meta] |= owed
+		return false
+	}
+	row[meta] &^= owed | spentMask<<spentShift | whenMask<<whenShift
+	row[meta] |= (spent+1)<<spentShift | (now/s.gain()&whenMask)<<whenShift
+	return true
+}
+
+// drifts tells whether receivers go wrong from a boundary after the given time on if nothing is sent, and whether they do so by more than 1 % and 1 count before the bucket
+// gains a resend. With a single contributor that counts they are exact by themselves, and with a rate of 1 or less they cannot be wrong by more than a count.
+// The look goes back to before the boundaries that the row was due for, however late the wheel is: past them a contributor may count no more.
+func (s *shard) drifts(row []uint32, before, now uint32) (drifts, urgent bool) {
+	live := s.live(row)
+	if len(live) < 2 {
+		return false, false
+	}
+	for i := range s.lay.fields {
+		f := &s.lay.fields[i]
+		if f.kind != rateKind || f.period == 0 {
+			continue
+		}
+		sum := f.rate(live, before)
+		e, c, p := sum.value()
+		rate := Rate(e, c, p, f.period)
+		if sum.counting < 2 || rate <= 1 {
+			continue
+		}
+		bend, found := f.bend(live, before, now)
+		drifts = drifts || found
+		urgent = urgent || 2*bend*uint64(s.gain()) > uint64(f.period)*max(1, rate/100)
+	}
+	return drifts, urgent
+}
+
+// bend gives by how many counts a period the slope of the sum changes at boundaries between two times, and whether there are any.
+func (f *field) bend(live [][]uint32, before, now uint32) (total uint64, found bool) {
+	at := contribHead + f.word
+	for _, c := range live {
+		tick, curr, prev := c[at], c[at+1], c[at+2]
+		if curr|prev == 0 {
+			continue
+		}
+		if passed(tick+f.period, before, now) {
+			total, found = total+uint64(max(curr, prev)-min(curr, prev)), true
+		}
+		if passed(tick+2*f.period, before, now) {
+			total, found = total+uint64(curr), true
+		}
+	}
+	return total, found
+}
+
+// passed tells whether a time lies after one and not after the other.
+func passed(at, before, now uint32) bool { return int32(at-before) > 0 && int32(at-now) <= 0 }

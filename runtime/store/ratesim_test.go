@@ -346,4 +346,3 @@ func (s *cluster) send(t *simTable) {
 	}
 	t.updated = false
 }
-

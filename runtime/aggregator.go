@@ -25,6 +25,7 @@ type Aggregator struct {
 	started time.Time
 	beat    atomic.Int64 // when time last passed in the tables, ns after started by the monotonic clock
 	live    atomic.Bool  // Serve has begun
+	pulse   pulse
 
 	mu        sync.Mutex // guards what a reload changes
 	cfg       Config
@@ -54,6 +55,7 @@ func New(cfg Config, opt Options) (*Aggregator, error) {
 		opt.Listen = net.Listen
 	}
 	a := &Aggregator{opt: opt, log: opt.Logger, started: time.Now()}
+	a.pulse.last.Store(&a.started)
 	a.apply(cfg)
 	return a, nil
 }
@@ -87,8 +89,9 @@ func (a *Aggregator) Serve(ctx context.Context) error {
 		}
 	}
 	sessions, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
 	a.sessions = sessions
+	stopPulse := a.startPulse(sessions)
+	defer func() { cancel(); stopPulse() }()
 	a.mu.Lock()
 	a.serving = ctx
 	a.live.Store(true)

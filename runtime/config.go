@@ -87,6 +87,8 @@ func (d Direction) String() string { return [...]string{"node", "local", "up", "
 // isSource tells whether sums are made from what the peer sends.
 func (d Direction) isSource() bool { return d == Node || d == Down }
 
+func (d Direction) isAbove() bool { return d == Up }
+
 // check refuses what cannot be executed whatever the network does.
 func (c *Config) check() error {
 	if len(c.Sections) == 0 {

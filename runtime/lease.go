@@ -33,6 +33,7 @@ func (s *section) renewLeases() {
 		s.leases.Stop()
 	}
 	s.leases = time.AfterFunc(shortest/3, func() {
+		s.a.stir() // first: what slept has no fresh sums
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.released.Load() {

@@ -48,6 +48,7 @@ type link struct {
 	lesson   lesson    // what the peer taught in this session
 	whole    bool      // the peer's last word in this session is that it has everything
 	writes   time.Time // since when the peer, a replica, writes to the nodes by its own word; zero: it does not
+	doubted  bool      // the present session is from before this process slept
 	holds    map[*table]*time.Timer
 	past     Traffic   // of sessions that have ended
 	lastPID  int       // of the peer's process, as it last said it; 0: never
@@ -91,8 +92,11 @@ func (l *link) isNode() bool {
 func (l *link) connected() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.sess != nil
+	return l.isConnected()
 }
+
+// isConnected is connected under the lock.
+func (l *link) isConnected() bool { return l.sess != nil && !l.doubted }
 
 // learned tells whether the peer has ended a lesson in this session.
 func (l *link) learned() bool {
@@ -120,7 +124,7 @@ func (l *link) writesSince() time.Time {
 func (l *link) settled(d Direction) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.sess == nil {
+	if !l.isConnected() {
 		return l.refused
 	}
 	return l.lesson == taughtFinished || l.lesson == taughtPartial && d == Node
@@ -139,6 +143,7 @@ func (l *link) withSession(f func(*session.Session)) {
 // adopt makes the connection the peer's session. The newest one stays, as with HAProxy: two that cross may end each other, and chance in the delays
 // before the next dial breaks the tie.
 func (l *link) adopt(conn net.Conn, unread []byte, via *listener, pid int) {
+	l.a.stir()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -150,12 +155,12 @@ func (l *link) adopt(conn net.Conn, unread []byte, via *listener, pid int) {
 	process := l.process(pid)
 	l.notePID(pid)
 	c := &conversation{l: l, log: l.log, remote: conn.RemoteAddr().String(), begun: map[*table]bool{}, members: l.members, process: process}
-	c.sess = session.New(session.Config{Conn: conn, Unread: unread, Owner: c, Clock: l.a.now})
+	c.sess = session.New(session.Config{Conn: &wakefulConn{conn, &l.a.pulse}, Unread: unread, Owner: c, Clock: l.a.now})
 	l.sess, l.done, l.owner = c.sess, make(chan struct{}), c
 	inbound := via != nil
 	l.conn, l.via = conn, via
 	l.inbound, l.pid, l.remote = inbound, pid, c.remote
-	l.lesson, l.whole, l.writes = notTaught, false, time.Time{}
+	l.lesson, l.whole, l.writes, l.doubted = notTaught, false, time.Time{}, false
 	l.refusedTables = nil
 	l.refused, l.status, l.lastErr = false, peers.StatusSuccess, nil
 	l.since = time.Now()

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"slices"
 	"time"
 
 	"stktc/runtime/session"
@@ -15,6 +16,7 @@ func (s *section) share() {
 	was := s.writing.Load()
 	writing := s.shouldWrite()
 	s.writing.Store(writing)
+	s.shareAbove()
 	switch {
 	case !writing || !s.whole:
 		s.tellWriting(time.Time{})
@@ -36,12 +38,19 @@ func (s *section) share() {
 // reunion is how long after a source came back a replica may take to do so too: dialling is tried every 5 s at least.
 const reunion = 6 * time.Second
 
-// joined notes that a session with the peer begins. If replicas are out of reach just now, and we are not whole, the network may have been parted and they may have gone on without us: what
-// we have is older than what they wrote, until the sources have taught or the replicas are heard.
+// joined notes that a session with the peer begins.
 func (s *section) joined(m *member) {
+	if m.direction.isSource() && !s.isWhole() {
+		s.reunite()
+	}
+}
+
+// reunite begins the time after the network was parted, or after this process did not run: replicas may have gone on without us. What we have is older than what they wrote, until the
+// sources have taught or the replicas are heard. One that seems connected may only not have been found silent yet.
+func (s *section) reunite() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !m.direction.isSource() || s.whole || s.closed || !s.hidesReplica() {
+	if s.closed || !s.hasReplica() {
 		return
 	}
 	s.grace = time.Now().Add(reunion)
@@ -49,7 +58,19 @@ func (s *section) joined(m *member) {
 		s.graced.Stop()
 	}
 	s.graced = time.AfterFunc(reunion, s.review)
-	s.share()
+	s.look()
+}
+
+func (s *section) hasReplica() bool {
+	return slices.ContainsFunc(s.members, func(m *member) bool { return m.direction == Replica })
+}
+
+// shareAbove decides whether forwarded tables are sent to the nodes: not while they may be older than what replicas wrote. The caller holds s.mu.
+func (s *section) shareAbove() {
+	heard := s.every(Direction.isAbove, func(m *member) bool { return m.link.connected() && m.link.learned() })
+	if is := heard || !time.Now().Before(s.grace); s.above.Swap(is) != is && is {
+		s.wake()
+	}
 }
 
 // hidesReplica tells whether a replica is out of reach without being known to be away. The caller holds s.mu.
@@ -62,11 +83,11 @@ func (s *section) hidesReplica() bool {
 	return false
 }
 
-// isHidden tells whether the peer is not connected, and nothing says that nobody is there.
+// isHidden tells whether the peer is not connected, or has not said yet what it is, and nothing says that nobody is there.
 func (l *link) isHidden() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.sess == nil && !l.refused
+	return !l.refused && (!l.isConnected() || l.lesson == notTaught)
 }
 
 func (s *section) shouldWrite() bool {

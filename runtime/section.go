@@ -20,6 +20,7 @@ type section struct {
 
 	released atomic.Bool // sums may be sent: partial ones after a start must never overwrite right ones
 	writing  atomic.Bool // nodes are written to: no, while a replica does it
+	above    atomic.Bool // what came from above is not older than what replicas wrote
 
 	mu      sync.Mutex // taken before a link's, a session's or a table's lock
 	cfg     Section
@@ -70,6 +71,7 @@ func (k TableKind) String() string { return [...]string{"sum", "forwarded", "lea
 func newSection(a *Aggregator, name string) *section {
 	s := &section{a: a, name: name, log: a.log.With("section", name), tables: map[string]*table{}}
 	s.writing.Store(true)
+	s.above.Store(true)
 	return s
 }
 
@@ -222,9 +224,11 @@ func (m *member) offer(t *table) {
 // them. What comes from above is as whole as it is there.
 func (m *member) ready(t *table) func() bool {
 	s := m.section
-	return func() bool {
-		return (t.kind == Forwarded || s.released.Load()) && (m.direction != Node || s.writing.Load())
+	may := &s.released
+	if t.kind == Forwarded {
+		may = &s.above
 	}
+	return func() bool { return may.Load() && (m.direction != Node || s.writing.Load()) }
 }
 
 func (s *section) list() []*table {
@@ -254,6 +258,7 @@ func (s *section) hasLearned(but *link) bool {
 // review looks at the peers again after something about one of them changed: sums may be sent once each source has taught or is known to be away, one member of each group
 // counts, one replica writes, and other aggregators are told whether we are whole.
 func (s *section) review() {
+	s.a.stir()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.a.live.Load() && !s.closed {
@@ -266,10 +271,10 @@ func (s *section) look() {
 	for _, g := range s.groups {
 		g.choose(s)
 	}
-	if !s.released.Load() && s.every((*member).settled) {
+	if !s.released.Load() && s.every(Direction.isSource, (*member).settled) {
 		s.release("every source has taught or is away")
 	}
-	whole := s.released.Load() && s.every((*member).isWhole)
+	whole := s.released.Load() && s.every(Direction.isSource, (*member).isWhole)
 	was := s.whole
 	s.whole = whole
 	s.share()
@@ -288,15 +293,15 @@ func (s *section) look() {
 	}
 }
 
-// every tells whether all sources are as asked; of a group it is enough that one member is.
-func (s *section) every(is func(*member) bool) bool {
+// every tells whether all members of those directions are as asked; of a group it is enough that one is.
+func (s *section) every(among func(Direction) bool, is func(*member) bool) bool {
 	for _, m := range s.members {
-		if m.direction.isSource() && m.group == nil && !is(m) {
+		if among(m.direction) && m.group == nil && !is(m) {
 			return false
 		}
 	}
 	for _, g := range s.groups {
-		if g.direction.isSource() && !slices.ContainsFunc(g.members, is) {
+		if among(g.direction) && !slices.ContainsFunc(g.members, is) {
 			return false
 		}
 	}

@@ -140,10 +140,13 @@ func (w *world) endAll() {
 }
 
 // aggregator starts an aggregator; its address is its name.
-func (w *world) aggregator(s Section) *Aggregator {
+func (w *world) aggregator(s Section) *Aggregator { return w.aggregatorOver(s, w.dial) }
+
+// aggregatorOver starts an aggregator that dials with those means.
+func (w *world) aggregatorOver(s Section, dial func(ctx context.Context, network, addr string) (net.Conn, error)) *Aggregator {
 	log := slog.New(slog.NewTextHandler(w, nil)).With("at", s.Local.Name)
 	s.Local.Address = s.Local.Name
-	a, err := New(Config{Sections: []Section{s}}, Options{Logger: log, Listen: w.listen, Dial: w.dial})
+	a, err := New(Config{Sections: []Section{s}}, Options{Logger: log, Listen: w.listen, Dial: dial})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -30,13 +30,25 @@ type redundant struct {
 	mu    sync.Mutex
 	aggrs map[string]*aggregator
 
-	sent    atomic.Uint64
-	history []sentAt // how many requests had been sent, newest last
+	sent, answered atomic.Uint64
+	history        []answeredAt // newest last
+	event          event        // the present one
+	takeovers      []event
+	wrong          string // what fails the test, printed below the logs
 }
 
-type sentAt struct {
-	when time.Time
-	sent uint64
+// answeredAt is how many requests had been answered at a time.
+type answeredAt struct {
+	when     time.Time
+	answered uint64
+}
+
+// event is something that happens to a member, and how long it took until every node showed requests that were sent afterwards.
+type event struct {
+	what  string
+	when  time.Time
+	sent  uint64
+	moved map[string]time.Duration // by table and node
 }
 
 var redundantHosts = map[string]string{
@@ -99,30 +111,25 @@ func TestRedundancy(t *testing.T) {
 	stop := r.load()
 	r.run("all is well", 6*time.Second)
 	for _, member := range []string{"a1", "top1", "a2", "top2"} {
-		r.kill(member)
-		r.run(member+" killed", 4*time.Second)
-		r.start(member)
-		r.run(member+" back", 4*time.Second)
+		r.happens(member+" killed", func() { r.kill(member) }, 4*time.Second)
+		r.happens(member+" back", func() { r.start(member) }, 4*time.Second)
 	}
-	for _, member := range []string{"a1", "top2"} {
-		r.signal(member, syscall.SIGSTOP)
-		r.run(member+" stopped", 8*time.Second)
-		r.signal(member, syscall.SIGCONT)
-		r.run(member+" goes on", 4*time.Second)
+	for _, member := range []string{"a1", "top2", "a2", "top1"} { // of each pair one writes or counts
+		r.happens(member+" stopped", func() { r.signal(member, syscall.SIGSTOP) }, 8*time.Second)
+		r.happens(member+" goes on", func() { r.signal(member, syscall.SIGCONT) }, 4*time.Second)
 	}
-	for _, member := range []string{"a2", "top1"} {
-		r.check(r.net.Cut(member))
-		r.run(member+" cut off", 8*time.Second)
-		r.check(r.net.Heal(member))
-		r.run(member+" healed", 5*time.Second)
+	for _, member := range []string{"a2", "top1", "a1", "top2"} {
+		r.happens(member+" cut off", func() { r.check(r.net.Cut(member)) }, 8*time.Second)
+		r.happens(member+" healed", func() { r.check(r.net.Heal(member)) }, 5*time.Second)
 	}
 	stop()
 	r.settle()
+	r.t.Logf("time until all nodes showed what was counted after an event:\n%s", r.table())
 }
 
 func newRedundant(t *testing.T) *redundant {
 	haveTools(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	network, err := NewNetwork("red")
 	if err != nil {
@@ -188,7 +195,7 @@ func (r *redundant) close() {
 		a.cmd.Process.Kill()
 		a.cmd.Wait()
 		if r.t.Failed() {
-			r.t.Logf("log of %s:\n%s", name, a.log)
+			r.t.Logf("log of %s:\n%s", name, lastLines(a.log.String()))
 		}
 	}
 	for _, p := range r.nodes {
@@ -196,6 +203,9 @@ func (r *redundant) close() {
 	}
 	if err := r.net.Close(); err != nil {
 		r.t.Error(err)
+	}
+	if r.wrong != "" {
+		r.t.Error(r.wrong)
 	}
 }
 
@@ -211,9 +221,12 @@ func (r *redundant) load() (stop func()) {
 				<-ticker.C
 				r.sent.Add(1)
 				if err := r.net.Request(r.ctx, "client", node, 1); err != nil {
-					r.t.Errorf("request to %s: %v", node, err)
+					if r.ctx.Err() == nil {
+						r.t.Errorf("request to %s: %v", node, err)
+					}
 					return
 				}
+				r.answered.Add(1)
 			}
 		})
 	}
@@ -223,48 +236,91 @@ func (r *redundant) load() (stop func()) {
 // lag is how old the newest count may be that a node sees.
 const lag = 6 * time.Second
 
+// happens lets something happen, and looks at both nodes for a while.
+func (r *redundant) happens(what string, do func(), length time.Duration) {
+	r.t.Helper()
+	do()
+	r.run(what, length)
+	r.takeovers = append(r.takeovers, r.event)
+}
+
 // run looks at both nodes for a while.
 func (r *redundant) run(what string, length time.Duration) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.ctx, length)
 	defer cancel()
+	r.event = event{what: what, when: time.Now(), sent: r.sent.Load(), moved: map[string]time.Duration{}}
 	worst := uint64(0)
 	haproxy.Poll(ctx, func() bool {
-		r.history = append(r.history, sentAt{time.Now(), r.sent.Load()})
+		answered := r.answered.Load() // before the time: a late look must not ask for more than there was
+		r.history = append(r.history, answeredAt{time.Now(), answered})
 		for _, node := range []string{"n1", "n2"} {
 			for _, table := range []string{"t.sum", "t.all"} {
-				worst = max(worst, r.look(what, node, table))
+				worst = max(worst, r.look(node, table))
 			}
 		}
-		return r.t.Failed()
+		return r.wrong != "" || r.t.Failed()
 	})
-	if r.t.Failed() {
+	if r.wrong != "" || r.t.Failed() {
 		r.t.FailNow()
 	}
 	r.t.Logf("%-16s %5d requests sent, nodes were behind by %4d at most", what, r.sent.Load(), worst)
 }
 
 // look gives by how many requests the node is behind.
-func (r *redundant) look(what, node, table string) uint64 {
-	least := r.sentBefore(time.Now().Add(-lag))
+func (r *redundant) look(node, table string) uint64 {
+	asked := time.Now()
 	shown := r.shown(node, table)
 	most := r.sent.Load()
 	if shown > most {
-		r.t.Errorf("%s: %s %s shows %d, and only %d requests were sent", what, node, table, shown, most)
+		r.wrong += fmt.Sprintf("%s: %s %s shows %d, and only %d requests were sent\n", r.event.what, node, table, shown, most)
 	}
-	if shown < least {
-		r.t.Errorf("%s: %s %s shows %d; %v ago there were %d already", what, node, table, shown, lag, least)
+	if least := r.answeredBefore(asked.Add(-lag)); shown < least {
+		slow := r.slowest(asked.Add(-lag))
+		if least = r.answeredBefore(asked.Add(-lag - slow)); shown < least {
+			r.wrong += fmt.Sprintf("%s: %s %s shows %d %v after it; %v before there were %d already\n",
+				r.event.what, node, table, shown, asked.Sub(r.event.when).Round(ms), (lag + slow).Round(ms), least)
+		}
+	}
+	if key := table + " " + node; shown > r.event.sent && r.event.moved[key] == 0 {
+		r.event.moved[key] = time.Since(r.event.when)
 	}
 	return most - min(shown, most)
 }
 
-// sentBefore is how many requests had been answered by then: two may be under way.
-func (r *redundant) sentBefore(then time.Time) uint64 {
-	i, _ := slices.BinarySearchFunc(r.history, then, func(s sentAt, t time.Time) int { return s.when.Compare(t) })
+func (r *redundant) answeredBefore(then time.Time) uint64 {
+	i, _ := slices.BinarySearchFunc(r.history, then, func(s answeredAt, t time.Time) int { return s.when.Compare(t) })
 	if i == 0 {
 		return 0
 	}
-	return r.history[i-1].sent - min(r.history[i-1].sent, 2)
+	return r.history[i-1].answered
+}
+
+// slowest is the longest time between two looks since then: so long this machine keeps processes waiting that want to run.
+func (r *redundant) slowest(since time.Time) time.Duration {
+	var most time.Duration
+	for i := len(r.history) - 1; i > 0 && r.history[i].when.After(since); i-- {
+		most = max(most, r.history[i].when.Sub(r.history[i-1].when))
+	}
+	return most
+}
+
+// table lists the takeovers, with the slower node of each table.
+func (r *redundant) table() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "  %-14s %8s %8s\n", "", "t.sum", "t.all")
+	for _, e := range r.takeovers {
+		fmt.Fprintf(&text, "  %-14s", e.what)
+		for _, table := range []string{"t.sum", "t.all"} {
+			one, two := e.moved[table+" n1"], e.moved[table+" n2"]
+			if one == 0 || two == 0 {
+				r.t.Errorf("%s: a node's %s did not move", e.what, table)
+			}
+			fmt.Fprintf(&text, " %8v", max(one, two).Round(ms))
+		}
+		text.WriteString("\n")
+	}
+	return text.String()
 }
 
 func (r *redundant) shown(node, table string) uint64 {
@@ -295,6 +351,14 @@ func (r *redundant) settle() {
 		return text
 	}
 	if haproxy.Poll(ctx, func() bool { return wrong() == "" }) != nil {
-		r.t.Fatal(wrong())
+		r.wrong = wrong()
+		r.t.FailNow()
 	}
+}
+
+// lastLines is the end of a log: what a run of all tests prints is cut, and the reason of a failure must be left.
+func lastLines(log string) string {
+	const most = 40
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	return strings.Join(lines[max(0, len(lines)-most):], "\n")
 }

@@ -33,7 +33,7 @@ const (
 	CodeSize        diag.Code = "STK024" // a number of entries that cannot be read, or out of range
 	CodeAddress     diag.Code = "STK025" // an address that cannot be read
 	CodeArgument    diag.Code = "STK026" // a line that ends before all its arguments were given
-	CodeTruncated   diag.Code = "STK027" // a file that ends in the middle: no line end, an open quote, an open .if
+	CodeTruncated   diag.Code = "STK027" // a file that is empty or ends in the middle: no line end, an open quote, an open .if, a header alone
 	CodeDuplicate   diag.Code = "STK028" // a directive or keyword that may stand only once
 	CodeExecuted    diag.Code = "STK029" // a directive of an aggregator that is not carried out
 	CodeIgnore      diag.Code = "STK040" // a comment that is to silence findings, and says not which or not why
@@ -71,7 +71,7 @@ var codes = []CodeInfo{
 	{CodeSize, "bad-size", "a table's size cannot be read"},
 	{CodeAddress, "bad-address", "an address cannot be read"},
 	{CodeArgument, "missing-argument", "a directive lacks an argument"},
-	{CodeTruncated, "truncated", "a file ends in the middle"},
+	{CodeTruncated, "truncated", "a file is empty, or ends in the middle"},
 	{CodeDuplicate, "duplicate-directive", "a directive stands twice"},
 	{CodeExecuted, "not-executed", "a directive is not carried out"},
 	{CodeIgnore, "bad-ignore", "a comment that silences findings cannot be understood"},

@@ -9,6 +9,8 @@ type ConfigFile struct {
 	Text     []byte
 	Preamble []Line // before the first section
 	Sections []*Section
+	// Incomplete tells that a line or a section of ours was not understood, or that the file ends in the middle: what it seems to lack may be there.
+	Incomplete bool
 }
 
 // Section is a header line and what follows up to the next header.

@@ -75,9 +75,9 @@ func (p *configParser) parse(name string, text []byte) (*ConfigFile, diag.List) 
 		p.stop = i
 	}
 	p.lines()
-	p.ends()
 	p.mixed()
 	p.statements()
+	p.ends()
 	p.findings.Sort()
 	return p.file, p.findings
 }
@@ -144,7 +144,7 @@ func nulByte(at diag.Span) *diag.Finding {
 // place puts a line where it belongs: a header opens a section.
 func (p *configParser) place(line Line) {
 	keyword := line.Keyword()
-	if sectionKeywords[keyword] {
+	if sectionKeywords[keyword] || p.isMisspeltHeader(&line) {
 		line.Conditional = len(p.open) > 0
 		p.file.Sections = append(p.file.Sections, p.section(line))
 		return
@@ -239,17 +239,6 @@ func (p *configParser) conditions(line *Line, keyword string) {
 	}
 }
 
-// ends reports what is open at the end of the file. HAProxy too refuses a last line without its end: it may have been cut.
-func (p *configParser) ends() {
-	for _, line := range p.open {
-		p.findings.Add(*Findingf(CodeTruncated, line.Words[0].Span, "`%s` has no `.endif`", lineText(line.Words)))
-	}
-	if n := len(p.text); n > 0 && p.text[n-1] != '\n' {
-		at := diag.Span{File: p.file.Name, Start: p.last, End: p.last}
-		p.findings.Add(*Findingf(CodeTruncated, at, "the last line has no line end; the file may have been cut, and HAProxy refuses it"))
-	}
-}
-
 // mixed reports an aggregations section among HAProxy's own: HAProxy does not know it, and the aggregator not the others.
 func (p *configParser) mixed() {
 	ours, theirs := p.file.first("aggregations"), p.file.first(proxySections...)
@@ -283,10 +272,11 @@ func (p *configParser) sectionStatements(s *Section, v *vocabulary) {
 		statement, e, findings := v.read(s.Keyword.Value, line)
 		line.Statement = statement
 		if e != nil && !e.quiet && !p.utf8(line.Words) {
-			line.Statement = nil
+			line.Statement, p.file.Incomplete = nil, true
 			continue
 		}
 		p.findings.Add(findings...)
+		p.file.Incomplete = p.file.Incomplete || statement == nil && findings.Worst() == diag.Error
 		if e == nil || e.quiet || e.directive.repeat || line.Conditional {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -281,6 +282,24 @@ func TestFileFindings(t *testing.T) {
 	}{
 		{"empty", "", "", "", 0},
 		{"no line end", "global\n  maxconn 1", CodeTruncated, "no line end", 2},
+		{"no line end, a section begun", "global\n  maxconn 1\nfronte", CodeTruncated, "in the middle of its last line: `fronte` is the beginning of `frontend`", 3},
+		{"no line end, a directive begun", "global\n  log x local0\ndefaults\n  http-req", CodeTruncated, "`http-req` is the beginning of `http-request`", 4},
+		{"no line end, a peer begun", "peers p\n  serv", CodeTruncated, "`serv` is the beginning of `server`", 2},
+		{"no line end, a peer cut", "aggregations a\n  peer hape", CodeTruncated, "in the middle of its last line: `peer hape` ends too early", 2},
+		{"no line end, a quote open", "global\n  log \"a", CodeTruncated, "in the middle of its last line: the quote", 2},
+		{"no line end, nothing but blanks", "global\n  maxconn 1\n  ", CodeTruncated, "nothing follows its indentation", 3},
+		{"no line end behind a word of one line", "global\n  daemon", CodeTruncated, "the last line has no line end", 2},
+		{"no line end behind a comment", "global\n  maxconn 1\n  # end", CodeTruncated, "the last line has no line end", 3},
+		{"a header alone", "global\n  maxconn 1\npeers p\n\n", CodeTruncated, "ends behind the header of `peers p`", 3},
+		{"a header without line end", "global\n  maxconn 1\npeers a", CodeTruncated, "the last line has no line end", 3},
+		{"an empty backend", "global\n  maxconn 1\nbackend none\n", "", "", 0},
+		{"an empty section in front", "peers p\nglobal\n", "", "", 0},
+		{"a misspelt peer", "peers p\n sever a 1.2.3.4:5\n", CodeDirective, "`sever` is not known in the section `peers`, to HAProxy neither; did you mean `server`?", 2},
+		{"a misspelt table", "frontend f\n sticktable type ip size 1\n", CodeDirective, "did you mean `stick-table`?", 2},
+		{"a misspelt localpeer", "global\n local-peer a\n", CodeDirective, "did you mean `localpeer`?", 2},
+		{"directives of HAProxy's own", "peers p\n log global\n shards 2\nfrontend f\n stick on src\n binds\nglobal\n stat socket /x\n", "", "", 0},
+		{"a misspelt header", "global\n  maxconn 1\npears p\n  server a\n", CodeDirective, "`pears` begins no section; did you mean `peers`?", 3},
+		{"no misspelt header where nothing is indented", "peers p\nserver a\npeer b 1.2.3.4:5\n", "", "", 0},
 		{"open quote", "global\n  log \"a\n", CodeTruncated, "not closed", 2},
 		{"open .if", "global\n.if 1\n  maxconn 1\n", CodeTruncated, "`.if 1` has no `.endif`", 2},
 		{"lone .endif", "global\n.endif\n", CodeLine, "`.endif` has no `.if`", 2},
@@ -294,7 +313,7 @@ func TestFileFindings(t *testing.T) {
 		{"nameless peers", "peers\n", CodeArgument, "`peers` has no name", 1},
 		{"two names", "aggregations a b\n", CodeLine, "`b` is not understood behind `aggregations a`", 1},
 		{"old Mac", "global\rpeers p\r", CodeLine, "carriage return", 1},
-		{"mixed", "frontend f\naggregations a\n", CodeMixed, "`aggregations` and `frontend` stand in one file", 2},
+		{"mixed", "frontend f\naggregations a\n hold 1s\n", CodeMixed, "`aggregations` and `frontend` stand in one file", 2},
 		{"second bind", "peers p\n bind :1\n bind :2\n", CodeDuplicate, "`bind` stands twice", 3},
 		{"second bind apart", "peers p\n.if 1\n bind :1\n.else\n bind :2\n.endif\n", "", "", 0},
 		{"second hold", "aggregations a\n hold 1s\n hold 2s\n", CodeDuplicate, "`hold` stands twice in the section `aggregations a`", 3},
@@ -340,7 +359,8 @@ func TestCutAnywhere(t *testing.T) {
 		for n := range len(text) {
 			f, findings := ParseConfig(name, text[:n])
 			checkCover(t, f, findings)
-			if whole := n == 0 || text[n-1] == '\n'; whole != (findings.Count(diag.Error) == 0) {
+			header := bytes.HasSuffix(text[:n], []byte("\npeers mypeers\n")) || regexp.MustCompile(`\n(frontend|aggregations) \S+\n$`).Match(text[:n])
+			if whole := n == 0 || text[n-1] == '\n'; (whole && !header) != (findings.Count(diag.Error) == 0) || !whole && !f.Incomplete {
 				t.Errorf("%s cut behind byte %d, %q: findings %v", name, n, text[max(0, n-20):n], findings)
 			}
 		}

@@ -1,12 +1,19 @@
 package grammar
 
-import "stktc/grammar/diag"
+import (
+	"fmt"
+	"slices"
+
+	"stktc/grammar/diag"
+)
 
 // vocabulary is what a kind of section may say, as far as it is ours.
 type vocabulary struct {
 	terms []term
 	// closed sections are ours alone: a directive that is not listed is a finding.
 	closed bool
+	// theirs are directives of HAProxy's beside: they are no slips of ours.
+	theirs []string
 }
 
 type term struct {
@@ -25,7 +32,7 @@ var (
 		{keyword: "bind", directive: proxyBindDirective, quiet: true},
 		{keyword: "stick-table", directive: stickTableDirective},
 	}}
-	peersSection = &vocabulary{terms: []term{
+	peersSection = &vocabulary{theirs: []string{"log", "shards", "enabled", "disabled"}, terms: []term{
 		{keyword: "bind", directive: peersBindDirective},
 		{keyword: "default-bind", directive: defaultBindDirective},
 		{keyword: "server", directive: serverDirective},
@@ -99,10 +106,7 @@ func (v *vocabulary) read(section string, in *Line) (Statement, *term, diag.List
 	}
 	e := v.find(in.Words)
 	if e == nil {
-		if v.closed {
-			return nil, nil, diag.List{*v.unknown(section, in)}
-		}
-		return nil, nil, nil
+		return nil, nil, v.unknown(section, in)
 	}
 	var findings diag.List
 	statement := e.directive.read(&line{span: wordsSpan(in.Words), words: in.Words, findings: &findings})
@@ -112,18 +116,39 @@ func (v *vocabulary) read(section string, in *Line) (Statement, *term, diag.List
 	return statement, e, findings
 }
 
-// unknown is an error when a directive of ours was likely meant. Others may be the vendor's: their documents name not all.
-func (v *vocabulary) unknown(section string, in *Line) *diag.Finding {
-	word := in.Words[0]
-	keywords := make([]string, len(v.terms))
+// keywords are the directives that are ours. Where those of HAProxy's stand beside them, a line that is only read if it can be is not.
+func (v *vocabulary) keywords() []string {
+	var list []string
 	for i := range v.terms {
-		keywords[i] = v.terms[i].keyword
+		if v.closed || !v.terms[i].quiet {
+			list = append(list, v.terms[i].keyword)
+		}
 	}
-	f := Findingf(CodeDirective, word.Span, "%s is not known in the section `%s`; %s", quote(word.Value), section, Accepted(word.Value, keywords))
-	if _, near := Suggest(word.Value, keywords); !near {
+	return list
+}
+
+// unknown is an error when a directive of ours was likely meant. Others may be the vendor's, whose documents name not all, or HAProxy's.
+func (v *vocabulary) unknown(section string, in *Line) diag.List {
+	word := in.Words[0]
+	_, near := Suggest(word.Value, v.keywords())
+	if !v.closed && (!near || slices.Contains(v.theirs, word.Value) || v.names(word.Value)) {
+		return nil
+	}
+	accepted := Accepted(word.Value, slices.Concat(v.keywords(), v.theirs))
+	f := Findingf(CodeDirective, word.Span, "%s is not known in the section `%s`; %s", quote(word.Value), section, accepted)
+	if !v.closed {
+		best, _ := Suggest(word.Value, v.keywords())
+		f.Summary = fmt.Sprintf("%s is not known in the section `%s`, to HAProxy neither; did you mean `%s`?", quote(word.Value), section, best)
+	}
+	if !near {
 		f.Severity = diag.Warning
 	}
-	return f
+	return diag.List{*f}
+}
+
+// names tells whether a word is one of the keywords, those that are only read if they can be included.
+func (v *vocabulary) names(word string) bool {
+	return slices.ContainsFunc(v.terms, func(t term) bool { return t.keyword == word })
 }
 
 // wordsSpan covers the words of a line.

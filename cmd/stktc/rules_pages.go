@@ -124,7 +124,7 @@ var pages = map[diag.Code]page{
 		"A line ends before all its arguments were given.", notRead, refused, "Complete it as the message shows.",
 		with(exampleHost, "size 1m ", ""), exampleHost, "0.1"},
 	grammar.CodeTruncated: {
-		"A file ends in the middle: its last line has no line end, a quote or an `.if` is not closed.", "The file may have been cut on its way; what it lacks is not reported as missing.", "HAProxy refuses a last line without its end too: it may have been cut.", "Copy the file anew, or complete it.",
+		"A file ends in the middle: its last line has no line end or is the beginning of one, its last section has a header and no line, a quote or an `.if` is not closed. Or it is empty, and others name its host as their peer.", "The file may have been cut or lost on its way. What it lacks is not reported as missing: the host is left out of what is compared across hosts until the file is whole.", "HAProxy refuses a last line without its end too, \"Missing LF on last line, file might have been truncated\" (tried on 2.6.12, 3.2.0 and 3.5-dev5); an empty file it accepts, and 2.6 does not start for want of a listener.", "Copy the file anew, or complete it.",
 		with(exampleHost, "  server lb1\n", "  server \"lb1\n"), exampleHost, "0.1"},
 	grammar.CodeDuplicate: {
 		"A directive or keyword stands twice where only one can count, or a section or table is declared twice.", "One of the two has no effect, or HAProxy refuses both.", refused, "Delete one of them.",

@@ -65,7 +65,8 @@ func Lookup(id string) *Check {
 	return nil
 }
 
-// Run applies every check to a cluster and gives the findings sorted. Those that a comment silences are marked.
+// Run applies every check to a cluster and gives the findings sorted. Those that a comment silences are marked. Of hosts whose configuration is known only in
+// part nothing is said.
 func Run(c *topology.Cluster) diag.List {
 	return run(c, func(*Check) bool { return true })
 }
@@ -77,7 +78,7 @@ func Structure(c *topology.Cluster) diag.List {
 
 func run(c *topology.Cluster, wanted func(*Check) bool) diag.List {
 	var all []result
-	v := newView(c)
+	v := newView(whole(c))
 	for _, k := range checks {
 		if wanted(k) && k.Run != nil {
 			k.Run(&Pass{view: v, check: k, found: &all})

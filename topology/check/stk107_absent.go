@@ -53,7 +53,7 @@ func runAbsent(p *Pass) {
 		gone[a.line.Name.Value] = false
 	}
 	for _, t := range p.Cluster.Absent {
-		if gone[t.Value] && !t.Unresolved {
+		if gone[t.Value] && !t.Unresolved && !p.Cluster.Partial[t.Value] {
 			missing = append(missing, t)
 		}
 	}

@@ -68,6 +68,7 @@ func Deployed(hosts []Host) (*topology.Cluster, diag.List, error) {
 	d.localPeers()
 	d.names()
 	d.absent()
+	d.idle()
 	d.heights()
 	d.findings.Sort()
 	return d.cluster, d.findings, errors.Join(d.errs...)
@@ -78,6 +79,7 @@ type deployed struct {
 	findings diag.List
 	errs     []error
 	listedAt map[netip.AddrPort]*topology.Peer // see listed; nil where lines disagree
+	idleHere []*hostReader                     // hosts without any configuration
 }
 
 // readHosts reads the hosts on all processors; the result is in their order.
@@ -104,8 +106,10 @@ type hostReader struct {
 	memory   *grammar.Memory // of the file that is being read
 	node     *topology.Node
 	findings diag.List
+	left     diag.List // about files in which nothing is to be read
 	errs     []error
 	files    []hostFile
+	partial  bool // see topology.Cluster.Partial
 }
 
 // hostFile is what stays of a file.
@@ -127,6 +131,7 @@ func (h *hostReader) all() {
 		}
 	}
 	b.finish()
+	h.foldCut()
 }
 
 // add takes over what was read of a host. One without any configuration is no node. A file may be several hosts' own.
@@ -140,9 +145,15 @@ func (d *deployed) add(h *hostReader) {
 		}
 		d.cluster.Files[f.name] = f.text
 	}
-	if len(h.node.Files) > 0 {
-		d.cluster.Nodes = append(d.cluster.Nodes, h.node)
+	if h.partial || h.errs != nil {
+		d.partial(h.Dir)
 	}
+	if len(h.node.Files) == 0 {
+		d.idleHere = append(d.idleHere, h)
+		return
+	}
+	d.findings.Add(h.beside()...)
+	d.cluster.Nodes = append(d.cluster.Nodes, h.node)
 }
 
 // expand gives the configuration files below a directory in lexical order, and a file as it is.
@@ -199,6 +210,7 @@ func (h *hostReader) read(p string) *grammar.ConfigFile {
 		return nil
 	}
 	if len(data) > grammar.MaxFileSize {
+		h.partial = true
 		h.findings.Add(*grammar.Findingf(grammar.CodeText, firstPlace(name), "`%s` is longer than %d MB; no configuration is", name, grammar.MaxFileSize>>20))
 		return nil
 	}
@@ -210,6 +222,7 @@ func (h *hostReader) read(p string) *grammar.ConfigFile {
 	ignores, bad := config.Ignores()
 	h.files = append(h.files, hostFile{name, data, ignores, bad})
 	h.findings.Add(findings...)
+	h.partial = h.partial || config.Incomplete
 	return config
 }
 
@@ -248,20 +261,6 @@ func readConfig(fsys fs.FS, p string) ([]byte, error) {
 		return nil, err
 	}
 	return text.Bytes(), nil
-}
-
-// leftOut says of a file without sections that it was not read; of an empty one there is nothing to say.
-func (h *hostReader) leftOut(name string, config *grammar.ConfigFile) {
-	for line := range config.AllLines() {
-		if line.Keyword() == "" {
-			continue
-		}
-		h.files = append(h.files, hostFile{name: name, text: config.Text})
-		f := grammar.Findingf(grammar.CodeDirective, line.Words[0].Span, "`%s` holds no section that HAProxy or an aggregator knows; it was left out", name)
-		f.Severity = diag.Info
-		h.findings.Add(*f)
-		return
-	}
 }
 
 func firstPlace(name string) diag.Span {

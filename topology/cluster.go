@@ -44,9 +44,9 @@ type Cluster struct {
 	Absent    []Text        // nodes that files refer to but whose own files were not given
 	Files     diag.Files    // all texts that spans point into
 	Ignores   []diag.Ignore // the comments in them that silence findings
-	// Partial are the hosts of deployed files of whose configuration something could not be read or understood, by Node.Dir: what seems to be missing
-	// there may be in it. Findings say what it is.
-	Partial map[string]bool
+	// Partial are the hosts of deployed files of whose configuration something was not understood, or all could not be read, and Unread those of which
+	// some files could be read, by Node.Dir: what seems to be missing there may be in the rest.
+	Partial, Unread map[string]bool
 }
 
 // Level is one tier of summing: the first is what the nodes themselves count.

@@ -84,7 +84,7 @@ func run(c *topology.Cluster, wanted func(*Check) bool) diag.List {
 			k.Run(&Pass{view: v, check: k, found: &all})
 		}
 	}
-	found := sideBySide(all)
+	found := v.withoutLack(sideBySide(all))
 	v.ignores.mark(found)
 	found.Sort()
 	return found

@@ -20,7 +20,7 @@ func Settle(c *topology.Cluster, found diag.List) diag.List {
 	all := newIgnores(c)
 	all.mark(found)
 	found.Add(all.refused(found)...)
-	if len(c.Absent)+len(c.Partial) == 0 { // else what they speak of may be in the files that are not there
+	if len(c.Absent)+len(c.Partial)+len(c.Unread) == 0 { // else what they speak of may be in the files that are not there
 		found.Add(all.unused(found)...)
 	}
 	found.Sort()

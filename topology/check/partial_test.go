@@ -2,12 +2,14 @@ package check
 
 import (
 	"bytes"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"stktc/grammar/diag"
+	"stktc/topology/load"
 )
 
 // told lists the findings above info that are heard, each as code and directory.
@@ -88,6 +90,44 @@ func TestLostFiles(t *testing.T) {
 		fsys[c.file] = &fstest.MapFile{Data: []byte(c.text)}
 		if got := strings.Join(told(t, fsys), ", "); got != c.want {
 			t.Errorf("%s %q: got %s, want %s", c.file, c.text, got, c.want)
+		}
+	}
+}
+
+// TestUnread: where one of a host's files cannot be read, what the host seems to lack is not reported, and what its other files say is.
+func TestUnread(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		old  string
+		new  string
+		want string
+	}{
+		{"the section is in the other file", "peers mypeers\n  bind 0.0.0.0:44444\n  server hapee1\n  server aggr1 192.168.56.111:11111\n", "", ""},
+		{"the line is in the other file", "  server aggr1 192.168.56.111:11111\n", "", ""},
+		{"a table is in the other file", "backend mytable.aggr\n  stick-table type ip size 100 expire 1h store http_req_rate(1h) peers mypeers\n", "", ""},
+		{"a wrong port", "111:11111", "111:11112", "STK201 hapee1"},
+		{"a wrong key", "type ip", "type string", "STK320 hapee1"},
+	} {
+		fsys := mended(t)
+		edit{"hapee1/hapee-lb.cfg", c.old, c.new}.apply(t, fsys)
+		fsys["hapee1/more.cfg"] = &fstest.MapFile{Mode: fs.ModeNamedPipe}
+		hosts, err := load.Hosts(fsys, "top", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cluster, findings, err := load.Deployed(hosts)
+		if err == nil {
+			t.Fatal("a pipe was read")
+		}
+		findings.Add(Run(cluster)...)
+		var got []string
+		for _, f := range findings {
+			if f.Severity > diag.Info {
+				got = append(got, string(f.Code)+" "+strings.Split(f.Primary.Span.File, "/")[0])
+			}
+		}
+		if g := strings.Join(got, ", "); g != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, g, c.want)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func Hosts(fsys fs.FS, name, prefix string) ([]Host, error) {
 // section of HAProxy's syntax is left out. Several files of a host count as one configuration in their order. The error joins
 // all files that could not be read; the cluster then lacks them.
 func Deployed(hosts []Host) (*topology.Cluster, diag.List, error) {
-	d := deployed{cluster: &topology.Cluster{Source: topology.FromDeployed, Files: diag.Files{}}}
+	d := deployed{cluster: &topology.Cluster{Source: topology.FromDeployed, Files: diag.Files{}, Partial: map[string]bool{}, Unread: map[string]bool{}}}
 	for _, h := range readHosts(hosts) {
 		d.add(h)
 	}
@@ -145,8 +145,11 @@ func (d *deployed) add(h *hostReader) {
 		}
 		d.cluster.Files[f.name] = f.text
 	}
-	if h.partial || h.errs != nil {
-		d.partial(h.Dir)
+	switch {
+	case h.partial || h.errs != nil && len(h.node.Files) == 0:
+		d.cluster.Partial[h.Dir] = true
+	case h.errs != nil:
+		d.cluster.Unread[h.Dir] = true
 	}
 	if len(h.node.Files) == 0 {
 		d.idleHere = append(d.idleHere, h)

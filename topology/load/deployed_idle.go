@@ -8,14 +8,6 @@ import (
 	"stktc/topology"
 )
 
-// partial notes that not all of a host's configuration is known.
-func (d *deployed) partial(dir string) {
-	if d.cluster.Partial == nil {
-		d.cluster.Partial = map[string]bool{}
-	}
-	d.cluster.Partial[dir] = true
-}
-
 // foldCut leaves out what else is wrong with a line in whose middle a file ends.
 func (h *hostReader) foldCut() {
 	type line struct {
@@ -69,7 +61,7 @@ func (d *deployed) idle() {
 			f := &h.left[i]
 			switch {
 			case named:
-				d.partial(h.Dir)
+				d.cluster.Partial[h.Dir] = true
 				f.Severity, f.Nodes = diag.Error, []string{h.Dir}
 				f.Summary += ", but others name `" + h.Dir + "` as their peer"
 				f.Related = d.naming(h.Dir)

@@ -29,6 +29,7 @@ type Aggregator struct {
 
 	mu        sync.Mutex // guards what a reload changes
 	cfg       Config
+	homes     map[string]string // of cfg
 	sections  []*section
 	links     []*link // in the order of the configuration
 	listeners []*listener

@@ -43,7 +43,7 @@ func (c *conversation) begin() {
 		for _, t := range m.section.list() {
 			if t.takes(m.direction) {
 				c.enter(t)
-				held = held || c.process != sameProcess && m.givesBack(t)
+				held = held || c.process != sameProcess && m.givesBack(t) && t.holds(c.l)
 			}
 			m.offer(t)
 		}
@@ -65,6 +65,12 @@ func (c *conversation) begin() {
 // givesBack tells whether the peer may get back what it contributed to the table before.
 func (m *member) givesBack(t *table) bool {
 	return m.direction == Node && t.takes(Node) && !m.section.config().NoGiveBack && t.LastDefinition(m.link.name).Key.IsValid()
+}
+
+// holds tells whether there is something of the peer's from before its present session.
+func (t *table) holds(l *link) bool {
+	_, none := t.CollectOwn(l.name, 0, l.a.now(), func(_, _ uint32, _ []byte, _ []uint64) bool { return false })
+	return !none
 }
 
 // enter notes once that this session contributes to the table.

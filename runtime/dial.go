@@ -24,7 +24,7 @@ const (
 	largerNameWait = time.Second     // between aggregators: how long the larger name leaves the dialling to the smaller
 	redialLeast    = 500 * time.Millisecond
 	redialSpread   = 1500 * time.Millisecond
-	redialMost     = 5 * time.Second
+	redialMost     = 3 * time.Second // but for the jitter, so that peers that went at one time do not come to be dialled at one time
 )
 
 // dialLoop keeps the peer connected until ctx ends. One of the two addresses may be wrong or one-way, so both ends dial; whoever comes first leaves the other nothing to do.
@@ -50,7 +50,7 @@ func (l *link) dialLoop(ctx context.Context) {
 			continue
 		}
 		failures++
-		wait = min(time.Duration(failures)*time.Second/2+jitter(), redialMost)
+		wait = min(time.Duration(failures)*time.Second/2, redialMost) + jitter()
 	}
 }
 
@@ -86,8 +86,18 @@ func (l *link) dial(ctx context.Context) bool {
 		l.dialled(status, err)
 		return false
 	}
-	l.adopt(conn, unread, nil, 0)
-	return true
+	return l.admit(conn, unread, nil, 0, func() error { return l.stillAt(address, conn) }) == nil
+}
+
+// stillAt tells why a connection that we dialled is not what a reload left of the peer: nil when it is.
+func (l *link) stillAt(address string, conn net.Conn) error {
+	l.mu.Lock()
+	now, secure := l.address, l.tls
+	l.mu.Unlock()
+	if now != address {
+		return errReconfigured
+	}
+	return l.trust(conn, secure)
 }
 
 // greet shakes hands, says hello and reads the answer.

@@ -12,7 +12,7 @@ type group struct {
 // counted last. A chosen one stays as long as it is whole. The caller holds the section's lock.
 func (g *group) choose(s *section) {
 	best := g.best()
-	if best == nil || best == g.chosen || g.chosen != nil && g.chosen.link.connected() && (g.chosen.link.saysWhole() || !best.link.saysWhole()) {
+	if best == nil || best == g.chosen || g.chosen != nil && g.chosen.connected() && (g.chosen.link.saysWhole() || !best.link.saysWhole()) {
 		return
 	}
 	if g.chosen != nil {
@@ -29,7 +29,7 @@ func (g *group) best() *member {
 	var connected *member
 	for _, m := range g.members {
 		switch {
-		case !m.link.connected():
+		case !m.connected():
 		case m.link.saysWhole():
 			return m
 		case connected == nil:

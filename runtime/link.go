@@ -14,11 +14,12 @@ import (
 	"stktc/runtime/session"
 )
 
-// link is one peer as seen under one local name: its sessions, one at a time, and what is known of it between them.
+// link is one peer as seen under one local name by sections that share their sessions: one session at a time, and what is known of the peer between them.
 type link struct {
 	a            *Aggregator
 	log          *slog.Logger
 	local, name  string
+	home         string       // the first of the sections that share it, see Config.homes; guarded by Aggregator.mu
 	dynamic      atomic.Bool  // not in the configuration: it may only dial in
 	arriving     atomic.Int32 // hellos that are being answered
 	dials        bool         // dialLoop runs, or ran; guarded by Aggregator.mu
@@ -52,7 +53,7 @@ type link struct {
 	holds    map[*table]*time.Timer
 	past     Traffic   // of sessions that have ended
 	lastPID  int       // of the peer's process, as it last said it; 0: never
-	priorPID int       // of the process before that
+	rivals   rivals    // who uses the peer's name
 	unsynced time.Time // when the peer, an HAProxy, was last known to be without a finished lesson; zero: it is not
 
 	refusedTables []RefusedTable // in this session
@@ -70,9 +71,9 @@ const (
 // String gives the word for displays.
 func (l lesson) String() string { return [...]string{"none", "partial", "finished"}[l] }
 
-func newLink(a *Aggregator, local, name string) *link {
+func newLink(a *Aggregator, local, name, home string) *link {
 	return &link{
-		a: a, local: local, name: name, log: a.log.With("peer", name), lost: make(chan struct{}, 1), since: a.started,
+		a: a, local: local, name: name, home: home, log: a.log.With("peer", name), lost: make(chan struct{}, 1), since: a.started,
 		holds: map[*table]*time.Timer{}, stopDialling: func() {},
 	}
 }
@@ -140,10 +141,22 @@ func (l *link) withSession(f func(*session.Session)) {
 	}
 }
 
-// adopt makes the connection the peer's session. The newest one stays, as with HAProxy: two that cross may end each other, and chance in the delays
-// before the next dial breaks the tie.
-func (l *link) adopt(conn net.Conn, unread []byte, via *listener, pid int) {
+// admit makes the connection the peer's session, unless a reload during the handshake, which may take seconds, gave the peer another place: check tells why it is not to be.
+func (l *link) admit(conn net.Conn, unread []byte, via *listener, pid int, check func() error) error {
 	l.a.stir()
+	l.a.mu.Lock()
+	defer l.a.mu.Unlock()
+	if err := check(); err != nil {
+		conn.Close()
+		return err
+	}
+	l.adopt(conn, unread, via, pid)
+	return nil
+}
+
+// adopt makes the connection the peer's session. The newest one stays, as with HAProxy: two that cross may end each other, and chance in the delays
+// before the next dial breaks the tie. The caller holds a.mu.
+func (l *link) adopt(conn net.Conn, unread []byte, via *listener, pid int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -152,9 +165,13 @@ func (l *link) adopt(conn net.Conn, unread []byte, via *listener, pid int) {
 	}
 	bound(conn)
 	before, beforeDone := l.sess, l.done
-	process := l.process(pid)
-	l.notePID(pid)
-	c := &conversation{l: l, log: l.log, remote: conn.RemoteAddr().String(), begun: map[*table]bool{}, members: l.members, process: process}
+	who := caller{host: origin(conn), pid: pid}
+	process := l.process(who)
+	l.noteCaller(who, before != nil)
+	c := &conversation{l: l, log: l.log, remote: conn.RemoteAddr().String(), begun: map[*table]bool{}, members: reached(l.members, via), process: process}
+	for _, m := range l.members {
+		m.outside.Store(!slices.Contains(c.members, m))
+	}
 	c.sess = session.New(session.Config{Conn: &wakefulConn{conn, &l.a.pulse}, Unread: unread, Owner: c, Clock: l.a.now})
 	l.sess, l.done, l.owner = c.sess, make(chan struct{}), c
 	inbound := via != nil
@@ -220,26 +237,17 @@ const (
 	otherProcess // it may have lost everything
 )
 
-// process compares the number that a peer says when it dials with the last one. The caller holds l.mu.
-func (l *link) process(pid int) process {
+// process compares the number that a peer says when it dials with the last one; one that comes from elsewhere may be another with the same. The caller holds l.mu.
+func (l *link) process(who caller) process {
 	switch {
-	case pid == 0 || l.lastPID == 0:
+	case who.pid == 0 || l.lastPID == 0:
 		return unknownProcess
-	case pid == l.lastPID:
+	case who == l.rivals.now:
 		return sameProcess
+	case who.pid == l.lastPID:
+		return unknownProcess
 	}
 	return otherProcess
-}
-
-// notePID keeps the number of the peer's process. One that comes back after another had taken its place did not end: two processes use one name. The caller holds l.mu.
-func (l *link) notePID(pid int) {
-	if pid == 0 || pid == l.lastPID {
-		return
-	}
-	if pid == l.priorPID {
-		l.log.Warn("two processes use the peer's name: each takes the session from the other, and what it counts replaces what the other does", "pids", []int{l.lastPID, pid})
-	}
-	l.priorPID, l.lastPID = l.lastPID, pid
 }
 
 // resyncWindow is how long after a lesson that was not finished an HAProxy may ask again: it takes itself for complete after 5 s without one.

@@ -163,7 +163,17 @@ func (l *listener) welcome(ctx context.Context, accepted net.Conn) {
 	}
 	unread, _ := r.Peek(r.Buffered())
 	conn.SetDeadline(time.Time{})
-	link.adopt(conn, unread, l, hello.PID)
+	if err := link.admit(conn, unread, l, hello.PID, func() error { return l.stillServes(link, conn) }); err != nil {
+		l.a.log.Warn("peer refused", "from", conn.RemoteAddr(), "caller", hello.Caller, "err", err)
+	}
+}
+
+// stillServes tells why the listener would not take the peer any more, after a reload: nil when it would. The caller holds a.mu.
+func (l *listener) stillServes(peer *link, conn net.Conn) error {
+	if !slices.Contains(l.a.listeners, l) || !slices.Contains(l.a.links, peer) || !peer.isIn(l.a.called(l, peer.local)) {
+		return errReconfigured
+	}
+	return peer.trust(conn, l.serves.Load().tls)
 }
 
 // hear shakes hands where the listener has TLS, and reads the hello. The connection is never nil.
@@ -266,7 +276,7 @@ func (a *Aggregator) dynamicLink(hello peers.Hello, sections []*section) *link {
 	if known >= maxKnown && oldest != nil {
 		a.unlist(oldest)
 	}
-	l := newLink(a, hello.Called, hello.Caller)
+	l := newLink(a, hello.Called, hello.Caller, a.homes[sections[0].name])
 	l.dynamic.Store(true)
 	for _, s := range sections {
 		m := &member{section: s, link: l, direction: Node}

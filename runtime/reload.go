@@ -84,7 +84,7 @@ func (a *Aggregator) apply(cfg Config) {
 	for _, l := range oldLinks {
 		before[l] = l.currentMembers()
 	}
-	a.cfg = cfg
+	a.cfg, a.homes = cfg, cfg.homes()
 	a.sections, a.links = nil, nil
 	places := map[*link][]*member{}
 	changed := map[*section]bool{}
@@ -124,6 +124,7 @@ func (a *Aggregator) keep(l *link, before []*member, places map[*link][]*member)
 		}
 	}
 	if len(places[l]) > 0 {
+		l.home = a.homes[places[l][0].section.name]
 		a.links = append(a.links, l)
 	}
 }
@@ -144,7 +145,7 @@ func (a *Aggregator) configure(s *section, cfg Section, oldLinks []*link, places
 	was, wasSources, wasGroups := s.cfg, s.sources(), s.groups
 	s.cfg, s.members, s.groups = cfg, nil, newGroups(cfg)
 	for _, p := range cfg.Peers {
-		l := a.takeLink(oldLinks, cfg.Local.Name, p)
+		l := a.takeLink(oldLinks, &cfg, p.Name)
 		m := &member{section: s, link: l, direction: p.Direction}
 		s.members = append(s.members, m)
 		places[l] = append(places[l], m)
@@ -210,19 +211,27 @@ func (s *section) dropTables() {
 	s.order = order
 }
 
-// takeLink finds the link of before, or makes one. A session belongs to every section that lists both names.
-func (a *Aggregator) takeLink(old []*link, local string, p Peer) *link {
-	is := func(l *link) bool { return l.local == local && l.name == p.Name }
-	if i := slices.IndexFunc(a.links, is); i >= 0 {
+// takeLink finds the link of before, or makes one: that of the sections which share their sessions with this one, also if their first was another.
+func (a *Aggregator) takeLink(old []*link, s *Section, name string) *link {
+	home := a.homes[s.Name]
+	is := func(l *link) bool { return l.local == s.Local.Name && l.name == name }
+	if i := slices.IndexFunc(a.links, func(l *link) bool { return is(l) && l.home == home }); i >= 0 {
 		return a.links[i]
 	}
-	l := newLink(a, local, p.Name)
-	if i := slices.IndexFunc(old, is); i >= 0 {
+	l := newLink(a, s.Local.Name, name, home)
+	i := slices.IndexFunc(old, func(l *link) bool { return is(l) && !slices.Contains(a.links, l) && l.livesIn(a.homes, home) })
+	if i >= 0 {
 		l = old[i]
+		l.home = home
 		l.dynamic.Store(false)
 	}
 	a.links = append(a.links, l)
 	return l
+}
+
+// livesIn tells whether one of the peer's places has that home now.
+func (l *link) livesIn(homes map[string]string, home string) bool {
+	return slices.ContainsFunc(l.currentMembers(), func(m *member) bool { return homes[m.section.name] == home })
 }
 
 // place gives the link its places. Its session goes on if they are what they were.
@@ -234,6 +243,9 @@ func (a *Aggregator) place(l *link, before, now []*member, old []*link, changed 
 	})
 	moved := l.address != address && !l.inbound
 	l.members, l.address, l.tls = now, address, secure
+	for _, m := range now {
+		m.outside.Store(l.owner != nil && !isAmong(l.owner.members, m.section))
+	}
 	l.mu.Unlock()
 	if !l.dials && a.serving != nil {
 		a.serveLink(l)

@@ -43,7 +43,8 @@ type member struct {
 	section   *section
 	link      *link
 	direction Direction
-	group     *group // nil: none
+	group     *group      // nil: none
+	outside   atomic.Bool // the peer's present session came by a listener that does not serve the section
 }
 
 // table is one table of a section.
@@ -216,7 +217,7 @@ func (t *table) sourceName() string {
 // offer lets the peer have a table of the section, if it gets it.
 func (m *member) offer(t *table) {
 	if t.sends(m.direction) {
-		m.link.withSession(func(sess *session.Session) { sess.Send(t.Table, m.ready(t), time.Duration(t.pace.Load())) })
+		m.withSession(func(sess *session.Session) { sess.Send(t.Table, m.ready(t), time.Duration(t.pace.Load())) })
 	}
 }
 
@@ -248,7 +249,7 @@ func (s *section) learned(but *link) bool {
 // hasLearned is learned under the lock.
 func (s *section) hasLearned(but *link) bool {
 	for _, m := range s.members {
-		if m.link != but && m.direction.isSource() && m.link.connected() && !m.link.learned() {
+		if m.link != but && m.direction.isSource() && m.connected() && !m.link.learned() {
 			return false
 		}
 	}
@@ -288,7 +289,7 @@ func (s *section) look() {
 	}
 	for _, m := range s.members {
 		if m.direction != Node {
-			m.link.withSession(func(sess *session.Session) { sess.Announce(whole) })
+			m.withSession(func(sess *session.Session) { sess.Announce(whole) })
 		}
 	}
 }
@@ -309,11 +310,13 @@ func (s *section) every(among func(Direction) bool, is func(*member) bool) bool 
 }
 
 // settled tells whether nothing more is to be expected of the peer before sums are sent.
-func (m *member) settled() bool { return m.link.dynamic.Load() || m.link.settled(m.direction) }
+func (m *member) settled() bool {
+	return m.link.dynamic.Load() || !m.outside.Load() && m.link.settled(m.direction)
+}
 
 // isWhole tells whether the peer is connected and has taught. One that nobody configured is missed by nobody.
 func (m *member) isWhole() bool {
-	return m.link.connected() && m.link.learned() || m.link.dynamic.Load() && !m.link.connected()
+	return m.connected() && m.link.learned() || m.link.dynamic.Load() && !m.connected()
 }
 
 // release ends the silence. The caller holds s.mu.

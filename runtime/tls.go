@@ -194,7 +194,11 @@ func (a *Aggregator) revouch() {
 		if via != nil {
 			cfg = a.listensWith(l, via)
 		}
-		if err := l.trust(conn, cfg); err != nil {
+		err := l.trust(conn, cfg)
+		if err == nil && !l.sameReach(via) {
+			err = errReconfigured
+		}
+		if err != nil {
 			sess.Stop(err)
 		}
 	}

@@ -73,6 +73,18 @@ func (w *world) listen(_, addr string) (net.Listener, error) {
 }
 
 func (w *world) dial(ctx context.Context, _, addr string) (net.Conn, error) {
+	return w.dialFrom(ctx, "", addr)
+}
+
+// fromConn is a connection that shows where it comes from.
+type fromConn struct {
+	net.Conn
+	from address
+}
+
+func (c *fromConn) RemoteAddr() net.Addr { return c.from }
+
+func (w *world) dialFrom(ctx context.Context, from, addr string) (net.Conn, error) {
 	w.mu.Lock()
 	h := w.hosts[addr]
 	w.mu.Unlock()
@@ -80,6 +92,9 @@ func (w *world) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 	}
 	near, far := net.Pipe()
+	if from != "" {
+		far = &fromConn{far, address(from)}
+	}
 	select {
 	case h.conns <- far:
 		return near, nil
@@ -98,7 +113,10 @@ func (w *world) Write(b []byte) (int, error) {
 }
 
 // logged tells whether the log has a line with all the words.
-func (w *world) logged(words ...string) bool {
+func (w *world) logged(words ...string) bool { return w.countLogged(words...) > 0 }
+
+// countLogged counts such lines.
+func (w *world) countLogged(words ...string) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for line := range strings.Lines(w.log.String()) {
@@ -107,10 +125,10 @@ func (w *world) logged(words ...string) bool {
 			found = found && strings.Contains(line, word)
 		}
 		if found {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 // run starts something that serves until it is ended.
@@ -172,11 +190,16 @@ func (w *world) node(name string, aggregators ...string) *node.Node {
 
 // nodeAt starts a played HAProxy that dials aggregators at these addresses.
 func (w *world) nodeAt(name string, aggregators map[string]string) *node.Node {
-	l, err := w.listen("", name)
+	return w.nodeCalled(name, name, aggregators)
+}
+
+// nodeCalled starts a played HAProxy that calls itself as others may do too; key is what the world knows it by, and its address.
+func (w *world) nodeCalled(key, name string, aggregators map[string]string) *node.Node {
+	l, err := w.listen("", key)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	cfg := node.Config{Name: name, Listener: l, Dial: func(ctx context.Context, p node.Peer) (net.Conn, error) { return w.dial(ctx, "", p.Address) }}
+	cfg := node.Config{Name: name, Listener: l, Dial: func(ctx context.Context, p node.Peer) (net.Conn, error) { return w.dialFrom(ctx, key, p.Address) }}
 	for _, a := range slices.Sorted(maps.Keys(aggregators)) {
 		cfg.Peers = append(cfg.Peers, node.Peer{Name: a, Address: aggregators[a]})
 	}
@@ -187,8 +210,8 @@ func (w *world) nodeAt(name string, aggregators map[string]string) *node.Node {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.nodes[name] = n
-	w.run(name, n.Serve)
+	w.nodes[key] = n
+	w.run(key, n.Serve)
 	return n
 }
 

@@ -64,13 +64,15 @@ func (c *command) main(args []string) (status int) {
 
 func (c *command) app() *cli.App {
 	usage := func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
-	compare := c.compareCommand()
-	compare.OnUsageError = usage
+	commands := []*cli.Command{c.compareCommand(), c.scaleCommand()}
+	for _, one := range commands {
+		one.OnUsageError = usage
+	}
 	return &cli.App{
 		Name:  "stktload",
 		Usage: "load an aggregator as HAProxy nodes do, and verify every sum",
 		UsageText: "stktload --target ADDRESS --target-name NAME [--nodes N] [--keys N] [--updates N | --duration TIME] …\n" +
-			"stktload compare [--runs N] …",
+			"stktload compare|scale [flags]",
 		Description: "Plays HAProxy nodes against anything that speaks the peers protocol. Each node counts in a table NAME.raw, pushes what it counted, and\n" +
 			"reads the sums that the target pushes as NAME.sum. First each key is pushed once (the fill), then the load is. At the end every\n" +
 			"field of every sum on every node is compared with what the nodes counted, several times, some seconds apart. With --pid the\n" +
@@ -84,7 +86,7 @@ func (c *command) app() *cli.App {
 		OnUsageError:              usage,
 		Flags:                     append(append(targetFlags(), tableFlags()...), append(loadFlags(), reportFlags()...)...),
 		Action:                    c.load,
-		Commands:                  []*cli.Command{compare},
+		Commands:                  commands,
 	}
 }
 

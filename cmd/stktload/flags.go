@@ -16,10 +16,12 @@ import (
 
 // Categories of the help.
 const (
-	whom  = "whom to load:"
-	what  = "the table:"
-	how   = "the load:"
-	tells = "the report:"
+	measure = "Measure what this machine can do:"
+	which   = "the programs:"
+	whom    = "whom to load:"
+	what    = "the table:"
+	how     = "the load:"
+	tells   = "the report:"
 )
 
 func targetFlags() []cli.Flag {
@@ -58,6 +60,7 @@ func loadFlags() []cli.Flag {
 		&cli.IntFlag{Category: how, Name: "rate", Usage: "updates a second in all, default as fast as the target takes them"},
 		&cli.DurationFlag{Category: how, Name: "tick", Value: time.Millisecond, Usage: "with --rate: how often a node writes what is due"},
 		&cli.BoolFlag{Category: how, Name: "no-fill", Usage: "do not push each key once before the load"},
+		&cli.BoolFlag{Category: how, Name: "recorded", Usage: "encode the load before it begins, and decode the sums when it is over: leaves the machine to the target; with --updates only"},
 		&cli.IntFlag{Category: how, Name: "probes", Value: 200, Usage: "updates a second and node that are timed until another node has their sum"},
 		&cli.IntFlag{Category: how, Name: "reconnects", Usage: "each node drops its session `N` times during the load"},
 		&cli.DurationFlag{Category: how, Name: "away", Value: 100 * time.Millisecond, Usage: "for how long, each time"},
@@ -108,20 +111,33 @@ func shape(ctx *cli.Context, c *load.Config) (err error) {
 }
 
 // amount reads how much is to be sent, and in which order.
-func amount(ctx *cli.Context, order string, c *load.Config) error {
+func amount(ctx *cli.Context, inOrder string, c *load.Config) (err error) {
 	c.Keys, c.Updates, c.Duration, c.Rate = ctx.Int("keys"), ctx.Int("updates"), ctx.Duration("duration"), ctx.Int("rate")
-	c.Order, c.Distribution = load.Order(order), load.Distribution(ctx.String("distribution"))
+	if c.Order, err = order(inOrder); err != nil {
+		return err
+	}
+	c.Distribution = load.Distribution(ctx.String("distribution"))
 	c.ZipfExponent, c.Seed = ctx.Float64("zipf-exponent"), ctx.Uint64("seed")
 	c.Tick, c.NoFill, c.Probes = ctx.Duration("tick"), ctx.Bool("no-fill"), ctx.Int("probes")
+	if c.Recorded = ctx.Bool("recorded"); c.Recorded && !ctx.IsSet("probes") {
+		c.Probes = 0
+	}
 	switch {
 	case ctx.IsSet("updates") && ctx.IsSet("duration"):
 		return usagef("--updates and --duration exclude each other")
-	case c.Order != load.Scattered && c.Order != load.InOrder:
-		return usagef("--order %q: accepted are %s and %s", c.Order, load.Scattered, load.InOrder)
 	case c.Distribution != load.Uniform && c.Distribution != load.Zipf:
 		return usagef("--distribution %q: accepted are %s and %s", c.Distribution, load.Uniform, load.Zipf)
 	}
 	return nil
+}
+
+// order reads the order of the keys.
+func order(text string) (load.Order, error) {
+	o := load.Order(text)
+	if o != load.Scattered && o != load.InOrder {
+		return "", usagef("--order %q: accepted are %s and %s", text, load.Scattered, load.InOrder)
+	}
+	return o, nil
 }
 
 // names gives the nodes' names: as many as --nodes says, or as --local-names has.
@@ -129,8 +145,13 @@ func names(ctx *cli.Context) []string {
 	if given := list(ctx.String("local-names")); given != nil {
 		return given
 	}
+	return nodeNames(ctx.Int("nodes"))
+}
+
+// nodeNames gives the names of n nodes.
+func nodeNames(n int) []string {
 	var all []string
-	for i := range ctx.Int("nodes") {
+	for i := range n {
 		all = append(all, fmt.Sprintf("lb%d", i+1))
 	}
 	return all

@@ -20,22 +20,30 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-// costing makes a run whose load cost so many ns an update.
-func costing(ns float64) load.Report {
-	return load.Report{Stages: []load.Stage{{Name: "load", Settled: true, Target: &load.Usage{PerUpdate: ns}}}}
-}
-
-func TestComparisonText(t *testing.T) {
-	o := OrderComparison{
-		Order: load.Scattered, AllRight: true,
-		Stktc:   []load.Report{costing(220), costing(300), costing(230)},
-		HAProxy: []load.Report{costing(1500), costing(1600), costing(1150)},
+func TestResultText(t *testing.T) {
+	r := Result{What: "something", Store: "gpc0", Machine: Machine{Cores: 2, LoadAvg: "0.1 0.2 0.3"}}
+	at := in{name: "scattered", keys: 1000, nodes: 2}
+	for _, ns := range []float64{220, 1300, 230} {
+		r.add(at, "CPU", "ns", ns)
 	}
-	o.Medians = medians(&o)
-	got := string(comparisonText(&Comparison{Orders: []OrderComparison{o}, Keys: 1_000_000, Nodes: 2, Store: "gpc0"}))
-	want := "scattered  load   230 (220 230 300)                  1500 (1150 1500 1600)              0.153\n"
-	if !strings.Contains(got, want) || strings.Contains(got, "fill") || !strings.Contains(got, "1 M keys") {
-		t.Errorf("%s\nwant the line\n%s", got, want)
+	r.add(at, "other", "ns", 1000)
+	r.ratio(at, "ratio", r.figure("scattered", "CPU"), r.figure("scattered", "other"))
+	want := `something; stores gpc0
+2 cores; load average before: 0.1 0.2 0.3
+
+scattered
+  CPU      230 ns   runs: 220 1,300 230
+  other  1,000 ns
+  ratio      0.23
+
+all right
+`
+	if got := string(r.text()); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	r.check(at, 1, &load.Report{Stages: []load.Stage{{Name: "load"}}})
+	if got := string(r.text()); !strings.HasSuffix(got, "\nWRONG: scattered, run 2: load not complete\n") {
+		t.Error(got)
 	}
 }
 

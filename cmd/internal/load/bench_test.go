@@ -27,7 +27,7 @@ func BenchmarkPush(b *testing.B) {
 	for n := 0; b.Loop(); n++ {
 		if n&(batchSize-1) == 0 {
 			s.buf = s.buf[:0]
-			s.encode(loading, batchSize)
+			s.encode(loading, batchSize, s.n.l.clock().tick, writeSize)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func BenchmarkReceive(b *testing.B) {
 		}
 		before := s.n.in.updates.Load()
 		s.read.start, s.read.end = 0, copy(s.read.buf, text[at:])
-		if err := s.handleBuffered(); err != nil {
+		if err := s.handleBuffered(s.n.l.clock()); err != nil {
 			b.Fatal(err)
 		}
 		done += int(s.n.in.updates.Load() - before)
@@ -69,7 +69,7 @@ func BenchmarkReceive(b *testing.B) {
 
 func TestNoAllocations(t *testing.T) {
 	s := played(t, 10_000)
-	push := func() { s.buf = s.buf[:0]; s.encode(loading, 100) }
+	push := func() { s.buf = s.buf[:0]; s.encode(loading, 100, s.n.l.clock().tick, writeSize) }
 	push()
 	if n := testing.AllocsPerRun(100, push); n != 0 {
 		t.Errorf("100 updates allocate %v times", n)
@@ -77,7 +77,7 @@ func TestNoAllocations(t *testing.T) {
 	text := stream(s, 100)
 	receive := func() {
 		s.read.start, s.read.end = 0, copy(s.read.buf, text)
-		if err := s.handleBuffered(); err != nil {
+		if err := s.handleBuffered(s.n.l.clock()); err != nil {
 			t.Fatal(err)
 		}
 	}

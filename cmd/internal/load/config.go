@@ -57,6 +57,7 @@ type Config struct {
 	Rate     int           // updates a second in all; 0: as fast as the target takes them
 	Tick     time.Duration // of a paced load: how often a node writes what is due; 0: 1 ms
 	NoFill   bool          // do not push each key once before the load
+	Recorded bool          // encode the load before it begins, and decode what came when it is over; needs Updates, has no Rate, Probes or Reconnects
 
 	Probes     int           // updates a second and node whose way is timed; 0: none
 	Reconnects int           // times that each node drops its session during the load
@@ -148,6 +149,8 @@ func (c *Config) checkTable() error {
 		return errors.New("neither a number of updates nor a duration")
 	case c.Rate < 0 || c.Probes < 0 || c.Reconnects < 0 || c.ZipfExponent < 0:
 		return errors.New("rates and numbers cannot be negative")
+	case c.Recorded && (c.Updates == 0 || c.Rate != 0 || c.Probes != 0 || c.Reconnects != 0):
+		return errors.New("a recorded load has a number of updates, and no rate, probes or reconnects")
 	case len(c.Slow) > 0 && c.SlowRate <= 0:
 		return errors.New("a slow reader's rate must be above 0")
 	}

@@ -27,12 +27,17 @@ type load struct {
 	quota       uint64 // updates of each node in the load
 	start       time.Time
 
-	at         atomic.Int32 // stage
-	began      time.Time    // of the stage; written before the stage begins
-	ends       time.Time    // of a load that counts time
-	unfinished atomic.Int32 // nodes that still push in the stage
+	at         atomic.Int32  // stage
+	began      time.Time     // of the stage; written before the stage begins
+	ends       time.Time     // of a load that counts time
+	unfinished atomic.Int32  // nodes that still push in the stage
+	finished   chan struct{} // the last of them is done
 	late       atomic.Uint64
-	settled    time.Duration // longest time from a stage's last push to its last sum
+
+	pace         float64 // of a recording, updates a second and node
+	recordedFrom uint32  // tick
+
+	settled time.Duration // longest time from a stage's last push to its last sum
 
 	base  measurement // at the beginning of the stage
 	shown time.Time   // when progress was last told
@@ -56,7 +61,7 @@ func (l *load) clock() stamp {
 }
 
 func newLoad(c Config) *load {
-	l := &load{Config: c, start: time.Now(), firstProbe: uint32(c.Keys)}
+	l := &load{Config: c, start: time.Now(), firstProbe: uint32(c.Keys), finished: make(chan struct{}, 1)}
 	l.source = peers.TableDefinition{ID: sourceID, Name: c.Table + c.From, Definition: c.Definition}
 	l.sum = peers.TableDefinition{ID: sumID, Name: c.Table + c.To, Definition: c.Definition}
 	l.source.SortColumns()
@@ -150,6 +155,11 @@ func (l *load) play(ctx context.Context) (*Report, error) {
 		if at == filling && l.NoFill {
 			continue
 		}
+		if at == loading && l.Recorded {
+			if err := l.record(ctx, r.Stage("fill")); err != nil {
+				return nil, err
+			}
+		}
 		played, err := l.playStage(ctx, at)
 		if err != nil {
 			return nil, err
@@ -229,27 +239,49 @@ func (l *load) playStage(ctx context.Context, at stage) (*Stage, error) {
 		return nil, err
 	}
 	l.base = before
+	if err := l.awaitNodes(ctx, at); err != nil {
+		return nil, err
+	}
+	sent := time.Since(l.began)
+	if at == loading && l.Recorded {
+		if err := l.endReplay(ctx); err != nil {
+			return nil, err
+		}
+	}
+	first, err := l.sample(nil)
+	if err != nil {
+		return nil, err
+	}
+	l.enter(settling)
+	if l.Recorded {
+		l.wakeReaders()
+	}
+	end, isSettled, err := l.settle(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	l.settled = max(l.settled, end.at.Sub(l.began)-sent)
+	return l.newStage(at, before, end, sent, isSettled), nil
+}
+
+// awaitNodes lets the nodes begin with a stage, and waits until they have pushed, or encoded, all of it.
+func (l *load) awaitNodes(ctx context.Context, at stage) error {
 	l.unfinished.Store(int32(len(l.nodes)))
 	l.began = time.Now()
 	l.ends = l.began.Add(l.Duration)
 	l.enter(at)
-	for l.unfinished.Load() > 0 {
-		if err := l.poll(ctx, at); err != nil {
-			return nil, err
+	for {
+		select {
+		case <-l.finished:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(showEvery):
+		}
+		if err := l.progress(at); err != nil {
+			return err
 		}
 	}
-	sent := time.Since(l.began)
-	l.enter(settling)
-	isSettled, err := l.settle(ctx)
-	if err != nil {
-		return nil, err
-	}
-	l.settled = max(l.settled, time.Since(l.began)-sent)
-	after, err := l.measure()
-	if err != nil {
-		return nil, err
-	}
-	return l.newStage(at, before, after, sent, isSettled), nil
 }
 
 func (l *load) enter(at stage) {
@@ -268,22 +300,56 @@ func (l *load) poll(ctx context.Context, at stage) error {
 	return l.progress(at)
 }
 
-// settle waits until every node was sent all sums, or, where none are expected, until the target has acknowledged all updates.
-func (l *load) settle(ctx context.Context) (bool, error) {
+// settle waits until every node was sent all sums, or, where none are expected, until the target has acknowledged all updates. It gives the measurement of that
+// moment: when the last counter changed, which is before it is noticed.
+func (l *load) settle(ctx context.Context, measured []measurement) (end measurement, isSettled bool, err error) {
 	want := l.expectedTotals()
 	limit := time.Now().Add(l.Settle)
-	for !l.isSettled(want) {
-		if time.Now().After(limit) {
-			return false, nil
+	for isSettled = l.isSettled(want); !isSettled && time.Now().Before(limit); isSettled = l.isSettled(want) {
+		if err = l.poll(ctx, settling); err != nil {
+			return end, false, err
 		}
-		if err := l.poll(ctx, settling); err != nil {
-			return false, err
+		if measured, err = l.sample(measured); err != nil {
+			return end, false, err
 		}
 		if want == nil && l.To != "" {
 			pause(ctx, lookPause)
 		}
 	}
-	return true, nil
+	end, err = l.measure()
+	if isSettled && want != nil && err == nil {
+		end = l.endedAt(end, measured)
+	}
+	return end, isSettled, err
+}
+
+// sample adds what the target and the load have used until now.
+func (l *load) sample(all []measurement) ([]measurement, error) {
+	m := measurement{at: time.Now()}
+	var err error
+	if l.PID != 0 {
+		m.self, _ = usageOf(os.Getpid())
+		m.target, err = l.targetUsage()
+	}
+	return append(all, m), err
+}
+
+// endedAt dates the end of a stage back to the last change of a counter: what a busy machine took to notice that, and to decode a recorded load's sums, is not the target's time.
+func (l *load) endedAt(end measurement, measured []measurement) measurement {
+	last := int64(0)
+	for _, n := range l.nodes {
+		n.in.mu.Lock()
+		last = max(last, n.in.changed)
+		n.in.mu.Unlock()
+	}
+	end.at = l.start.Add(time.Duration(last))
+	for _, m := range measured {
+		if m.at.After(end.at) {
+			end.target, end.self = m.target, m.self
+			break
+		}
+	}
+	return end
 }
 
 // lookPause is between two comparisons of all sums, where no counter tells whether they are complete.

@@ -143,7 +143,11 @@ func TestManners(t *testing.T) {
 		"slow":       func(c *Config) { c.Slow, c.SlowRate, c.Updates = c.Nodes[1:], 1<<20, 100_000 },
 		"rates only": func(c *Config) { c.Definition.Columns = c.Definition.Columns[2:] },
 		"reconnects": func(c *Config) { c.Reconnects, c.Rate, c.Away = 3, 50_000, 20*time.Millisecond },
-		"all away":   func(c *Config) { c.Reconnects, c.Updates, c.Away = 5, 200_000, 0 },
+		"recorded":   func(c *Config) { c.Recorded, c.Probes, c.Updates = true, 0, 100_000 },
+		"kept short": func(c *Config) {
+			c.Recorded, c.Probes, c.Updates, c.Slow, c.SlowRate = true, 0, 100_000, c.Nodes[1:], 1<<20
+		},
+		"all away": func(c *Config) { c.Reconnects, c.Updates, c.Away = 5, 200_000, 0 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +165,7 @@ func TestManners(t *testing.T) {
 			if want := int64(len(c.Nodes) * (1 + c.Reconnects)); r.Sessions != want || r.Losses != 0 {
 				t.Errorf("%d sessions, %d lost, want %d: %q", r.Sessions, r.Losses, want, r.Notes)
 			}
-			hasProbes := c.Probes > 0 && len(c.Definition.Columns) == 3
+			hasProbes := (c.Probes > 0 || c.Recorded) && len(c.Definition.Columns) == 3
 			if (r.Latency != nil) != hasProbes {
 				t.Errorf("latency %+v", r.Latency)
 			}

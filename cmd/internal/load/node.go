@@ -41,26 +41,27 @@ type node struct {
 
 // output is what the node counted. Rows are written by the node's writer alone, and by nobody once the load is over.
 type output struct {
-	rows    []uint32
-	id      uint32 // last update id given out
-	acked   atomic.Uint32
-	last    atomic.Uint32 // id, for others to read
-	sent    atomic.Uint64 // updates of the fill and the load
-	taught  atomic.Uint64 // updates of lessons and repetitions
-	bytes   atomic.Uint64
-	stage   stage  // that inStage belongs to
-	inStage uint64 // updates sent in the stage
-	isDone  bool   // with the stage
-	dropped int    // reconnects so far
-	fill    picker
-	next    picker
-	batch   [batchSize]uint32
-	touched uint32 // keeps the touching of rows from being optimised away
-	key     []byte
-	values  []uint64
-	probes  []probe
-	turn    int   // of probes
-	timed   int64 // when the next probe is due, ns of the load's clock
+	rows      []uint32
+	id        uint32 // last update id given out
+	acked     atomic.Uint32
+	last      atomic.Uint32 // id, for others to read
+	sent      atomic.Uint64 // updates of the fill and the load
+	taught    atomic.Uint64 // updates of lessons and repetitions
+	bytes     atomic.Uint64
+	stage     stage  // that inStage belongs to
+	inStage   uint64 // updates sent in the stage
+	isDone    bool   // with the stage
+	dropped   int    // reconnects so far
+	fill      picker
+	next      picker
+	batch     [batchSize]uint32
+	touched   uint32 // keeps the touching of rows from being optimised away
+	key       []byte
+	values    []uint64
+	recording recording
+	probes    []probe
+	turn      int   // of probes
+	timed     int64 // when the next probe is due, ns of the load's clock
 }
 
 // input is what the node was sent. Guarded by mu.
@@ -72,7 +73,10 @@ type input struct {
 	badLife  uint64   // updates that live longer than their table's entries
 	foreign  uint64   // keys that were never pushed
 	latency  *hdrhistogram.Histogram
-	faults   []string // what is wrong with the table's definition, said once each
+	faults   []string      // what is wrong with the table's definition, said once each
+	changed  int64         // when a counter was last seen to change, ns of the load's clock
+	keep     keep          // the reader's alone
+	gap      time.Duration // longest time for which what came was not read, as a recorded load's sums were decoded
 
 	updates, others, bytes, heartbeats atomic.Uint64
 }
@@ -137,6 +141,8 @@ func (n *node) run(ctx context.Context) error {
 		case ctx.Err() != nil:
 		case errors.Is(err, errPlanned):
 			pause(ctx, n.l.Away)
+		case n.isReplaying():
+			return fmt.Errorf("`%s` lost its session during a recorded load, which cannot go on: %w", n.name, err)
 		default:
 			n.losses.Add(1)
 			n.l.note("%s lost its session: %v", n.name, err)

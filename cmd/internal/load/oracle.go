@@ -81,7 +81,7 @@ func (l *load) lag() time.Duration {
 	most := int64(l.settled)
 	for _, n := range l.nodes {
 		n.in.mu.Lock()
-		most = max(most, n.in.latency.Max())
+		most = max(most, n.in.latency.Max(), int64(n.in.gap))
 		n.in.mu.Unlock()
 	}
 	return leastLag + time.Duration(most)*3/2

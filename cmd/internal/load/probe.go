@@ -30,6 +30,12 @@ func (s *session) time() {
 		return
 	}
 	out.timed = now.ns + int64(time.Second)/int64(l.Probes)
+	s.sendProbe(now)
+}
+
+// sendProbe appends the update of the next probe, if that is free.
+func (s *session) sendProbe(now stamp) {
+	l, out := s.n.l, &s.n.out
 	out.turn = (out.turn + 1) % len(out.probes)
 	p := &out.probes[out.turn]
 	if p.sent.Load() != 0 {

@@ -12,6 +12,7 @@ type stage int32
 const (
 	starting stage = iota
 	filling        // each key once
+	encoding       // a load that is recorded
 	loading
 	settling // nobody counts
 )
@@ -20,11 +21,17 @@ const (
 func (s *session) push(now time.Time) (time.Duration, error) {
 	l, out := s.n.l, &s.n.out
 	at := l.stage()
-	if at != filling && at != loading {
+	if at != filling && at != encoding && at != loading {
 		return beatEvery, nil
 	}
 	if out.stage != at {
 		out.stage, out.inStage, out.isDone = at, 0, false
+	}
+	if at == encoding {
+		return s.recordPiece(), nil
+	}
+	if at == loading && l.Recorded {
+		return s.replay(), nil
 	}
 	if at == loading && s.n.dropsNow(now) {
 		out.dropped++
@@ -36,7 +43,9 @@ func (s *session) push(now time.Time) (time.Duration, error) {
 		return beatEvery, nil
 	}
 	due := min(left, l.allowed(at, out.inStage, now))
-	s.encode(at, due)
+	sent := s.encode(at, due, l.clock().tick, writeSize)
+	out.inStage += sent
+	out.sent.Add(sent)
 	if at == loading {
 		s.time()
 	}
@@ -50,7 +59,9 @@ func (s *session) push(now time.Time) (time.Duration, error) {
 func (n *node) done() {
 	if !n.out.isDone {
 		n.out.isDone = true
-		n.l.unfinished.Add(-1)
+		if n.l.unfinished.Add(-1) == 0 {
+			n.l.finished <- struct{}{}
+		}
 	}
 }
 
@@ -89,12 +100,10 @@ func (n *node) dropsNow(now time.Time) bool {
 	return done*float64(l.Reconnects+1) >= float64(n.out.dropped+1)
 }
 
-// encode counts up to due events and appends their updates, as far as the buffer goes.
-func (s *session) encode(at stage, due uint64) {
+// encode counts up to due events at a moment and appends their updates, until the buffer holds size bytes. It tells how many.
+func (s *session) encode(at stage, due uint64, now uint32, size int) (sent uint64) {
 	l, out := s.n.l, &s.n.out
-	now := l.clock().tick
-	sent := uint64(0)
-	for sent < due && len(s.buf) < writeSize {
+	for sent < due && len(s.buf) < size {
 		batch := out.take(at, due-sent)
 		for _, index := range batch {
 			out.touched += out.rows[int(index)*l.shape.words]
@@ -104,8 +113,7 @@ func (s *session) encode(at stage, due uint64) {
 		}
 		sent += uint64(len(batch))
 	}
-	out.inStage += sent
-	out.sent.Add(sent)
+	return sent
 }
 
 // take gives the indices of the next events, at most due.

@@ -188,6 +188,9 @@ func (n *node) store(t *remoteTable, index uint32, values []uint64, now stamp) {
 			if v < old && isCounting && c.isCounter() {
 				in.wentBack++
 			}
+			if v != old && c.isCounter() {
+				in.changed = now.ns
+			}
 			in.totals[i] += v - old
 			if row[c.word] = uint32(v); c.kind == sticktable.ULongLong {
 				row[c.word+1] = uint32(v >> 32)

@@ -3,7 +3,7 @@ package load
 import (
 	"fmt"
 	"math"
-	"os"
+	"strings"
 	"time"
 )
 
@@ -127,18 +127,28 @@ type Progress struct {
 }
 
 // IsRight tells whether every field of every sum was right at every look, and nothing else was amiss.
-func (r *Report) IsRight() bool {
-	for i := range r.Looks {
-		if r.Looks[i].Wrong > 0 {
-			return false
-		}
-	}
+func (r *Report) IsRight() bool { return r.Verdict() == "" }
+
+// Verdict says in a line what is not right; "" if everything is.
+func (r *Report) Verdict() string {
+	var parts []string
 	for i := range r.Stages {
 		if !r.Stages[i].Settled {
-			return false
+			parts = append(parts, r.Stages[i].Name+" not complete")
 		}
 	}
-	return len(r.Faults) == 0 && r.WentBack == 0 && r.BadLife == 0
+	for i := range r.Looks {
+		if k := &r.Looks[i]; k.Wrong > 0 {
+			parts = append(parts, fmt.Sprintf("%d of %d fields wrong at %.1f s", k.Wrong, k.Checked, float64(k.After)))
+		}
+	}
+	if r.WentBack > 0 {
+		parts = append(parts, fmt.Sprintf("%d counters went back", r.WentBack))
+	}
+	if r.BadLife > 0 {
+		parts = append(parts, fmt.Sprintf("%d sums live wrong", r.BadLife))
+	}
+	return strings.Join(append(parts, r.Faults...), ", ")
 }
 
 // Stage finds a stage by name; nil if it was not played.
@@ -162,7 +172,7 @@ func (l *load) newReport() *Report {
 	return r
 }
 
-var stageNames = map[stage]string{starting: "start", filling: "fill", loading: "load", settling: "settle"}
+var stageNames = map[stage]string{starting: "start", filling: "fill", encoding: "record", loading: "load", settling: "settle"}
 
 // measurement is what has been used and sent at a moment.
 type measurement struct {
@@ -174,7 +184,11 @@ type measurement struct {
 }
 
 func (l *load) measure() (measurement, error) {
-	m := measurement{at: time.Now()}
+	samples, err := l.sample(nil)
+	if err != nil {
+		return measurement{}, err
+	}
+	m := samples[0]
 	for _, n := range l.nodes {
 		m.in += n.out.sent.Load()
 		m.out += n.in.updates.Load()
@@ -182,12 +196,7 @@ func (l *load) measure() (measurement, error) {
 		m.inBytes += n.out.bytes.Load()
 		m.outB += n.in.bytes.Load()
 	}
-	var err error
-	if l.PID != 0 {
-		m.self, _ = usageOf(os.Getpid())
-		m.target, err = l.targetUsage()
-	}
-	return m, err
+	return m, nil
 }
 
 func (l *load) newStage(at stage, before, after measurement, sending time.Duration, isSettled bool) *Stage {
@@ -197,7 +206,10 @@ func (l *load) newStage(at stage, before, after measurement, sending time.Durati
 		UpdatesIn: after.in - before.in, UpdatesOut: after.out - before.out, Taught: after.taught - before.taught,
 		BytesIn: after.inBytes - before.inBytes, BytesOut: after.outB - before.outB,
 	}
-	s.InPerSecond = float64(s.UpdatesIn) / sending.Seconds()
+	s.InPerSecond = float64(s.UpdatesIn) / took.Seconds()
+	if l.To == "" { // HAProxy may acknowledge the last ones some seconds later
+		s.InPerSecond = float64(s.UpdatesIn) / sending.Seconds()
+	}
 	s.OutPerSecond = float64(s.UpdatesOut) / took.Seconds()
 	if l.PID != 0 {
 		s.Target = l.usage(s, before.target, after.target)
@@ -289,6 +301,8 @@ const showEvery = 200 * time.Millisecond
 
 func (l *load) doneOf(at stage, in uint64) float64 {
 	switch {
+	case at == encoding:
+		return 0
 	case at == filling:
 		return float64(in) / float64(l.Keys*len(l.nodes))
 	case at == loading && l.Updates > 0:

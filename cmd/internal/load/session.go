@@ -132,12 +132,17 @@ func (r *reader) init(unread []byte, slots int) {
 func (s *session) readLoop(ctx context.Context) error {
 	r := &s.read
 	for {
-		if err := s.handleBuffered(); err != nil {
+		if err := s.handleBuffered(s.n.l.clock()); err != nil {
 			return err
 		}
-		r.end = copy(r.buf, r.buf[r.start:r.end])
-		r.start = 0
+		r.move()
 		s.hold(ctx)
+		if s.keeps() {
+			if err := s.keep(); err != nil {
+				return err
+			}
+			continue
+		}
 		n, err := s.fill()
 		r.end += n
 		s.n.in.bytes.Add(uint64(n))
@@ -147,23 +152,43 @@ func (s *session) readLoop(ctx context.Context) error {
 	}
 }
 
-// fill reads what is there. The deadline is moved once a second: setting it costs as much as decoding ten updates.
-func (s *session) fill() (int, error) {
-	r := &s.read
-	if now := time.Now(); now.After(r.deadline) {
-		r.deadline = now.Add(time.Second)
+// move makes the bytes that are not handled the first ones of the buffer.
+func (r *reader) move() {
+	r.end = copy(r.buf, r.buf[r.start:r.end])
+	r.start = 0
+}
+
+// extend moves the deadline, once a second: setting it costs as much as decoding ten updates.
+func (s *session) extend() {
+	if now := time.Now(); now.After(s.read.deadline) {
+		s.read.deadline = now.Add(time.Second)
 		s.conn.SetReadDeadline(now.Add(silenceLimit + time.Second))
 	}
+}
+
+// silence tells whether a read timed out because the target was silent, or was only to be ended.
+func (s *session) silence(err error) error {
+	var timeout net.Error
+	switch {
+	case !errors.As(err, &timeout) || !timeout.Timeout():
+		return err
+	case time.Now().Before(s.read.deadline.Add(silenceLimit)):
+		s.read.deadline = time.Time{}
+		return nil
+	}
+	return errSilent
+}
+
+// fill reads what is there.
+func (s *session) fill() (int, error) {
+	r := &s.read
+	s.extend()
 	room := r.buf[r.end:]
 	if s.n.isSlow && s.n.l.isLoading() {
 		room = room[:min(len(room), slowRead)]
 	}
 	n, err := s.conn.Read(room)
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		err = errSilent
-	}
-	return n, err
+	return n, s.silence(err)
 }
 
 // slowRead is how much a slow reader reads at once, bytes.
@@ -183,10 +208,9 @@ func (s *session) hold(ctx context.Context) {
 	}
 }
 
-// handleBuffered handles the whole messages in the buffer.
-func (s *session) handleBuffered() error {
+// handleBuffered handles the whole messages in the buffer, which were read at a moment.
+func (s *session) handleBuffered(now stamp) error {
 	r, in := &s.read, &s.n.in
-	now := s.n.l.clock()
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for r.start < r.end {

@@ -74,7 +74,7 @@ func TestValuesOverTheWire(t *testing.T) {
 	s.append(&l.sum, 1, index, row, true)
 	copy(s.read.buf, s.buf)
 	s.read.end = len(s.buf)
-	if err := s.handleBuffered(); err != nil {
+	if err := s.handleBuffered(s.n.l.clock()); err != nil {
 		t.Fatal(err)
 	}
 	got, now := l.shape.row(n.in.rows, index), l.clock().tick

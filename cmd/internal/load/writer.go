@@ -18,6 +18,7 @@ type writer struct {
 	awaitsConfirm bool    // of a lesson; HAProxy pushes nothing before
 	repeat        *walk   // over what the target has not acknowledged in the session before
 	probe         *probe  // in buf
+	piece         *piece  // of the recording, to be written behind buf
 }
 
 // lesson is the answer to a resync request: all that the node has, what it learned included, as HAProxy does it.
@@ -76,6 +77,14 @@ func (s *session) sleep(ctx context.Context, wait time.Duration) {
 }
 
 func (s *session) flush() error {
+	s.conn.SetWriteDeadline(time.Now().Add(writeLimit))
+	if err := s.writeBuffer(); err != nil || s.piece == nil {
+		return err
+	}
+	return s.writePiece()
+}
+
+func (s *session) writeBuffer() error {
 	if len(s.buf) == 0 {
 		return nil
 	}
@@ -83,7 +92,6 @@ func (s *session) flush() error {
 		s.probe.sent.Store(s.n.l.clock().ns)
 		s.probe = nil
 	}
-	s.conn.SetWriteDeadline(time.Now().Add(writeLimit))
 	n, err := s.conn.Write(s.buf)
 	s.n.out.bytes.Add(uint64(n))
 	s.n.out.last.Store(s.n.out.id)
@@ -127,7 +135,7 @@ func (s *session) takeMail() {
 // compose fills the buffer, and tells how long there is nothing more to send.
 func (s *session) compose(now time.Time) (time.Duration, error) {
 	switch {
-	case s.lesson != nil:
+	case s.lesson != nil && !s.n.isReplaying():
 		s.teach()
 	case !s.isAnswered, s.awaitsConfirm:
 		return beatEvery, nil

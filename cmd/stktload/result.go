@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"stktc/cmd/internal/load"
+)
+
+// Result is what a measuring command found, and the JSON that all of them write.
+type Result struct {
+	Command string   `json:"command"`
+	Flags   []string `json:"flags"` // that were set
+	What    string   `json:"what"`  // in words
+	Machine Machine  `json:"machine"`
+	Store   string   `json:"store"`
+	Figures []Figure `json:"figures"`
+	Wrong   []string `json:"wrong,omitempty"` // runs in which not every field of every sum was right, or whatever else must not be
+}
+
+// Figure is one number, of each run and in the median.
+type Figure struct {
+	Case   string    `json:"case"`
+	Name   string    `json:"name"`
+	Unit   string    `json:"unit"`
+	Keys   int       `json:"keys,omitempty"`
+	Nodes  int       `json:"nodes,omitempty"`
+	Runs   []float64 `json:"runs"`
+	Median float64   `json:"median"`
+}
+
+func (s *stand) newResult(ctx *cli.Context, what string, cfg *load.Config) *Result {
+	r := &Result{Command: ctx.Command.Name, What: what, Machine: s.machine(), Store: cfg.Definition.StoreString()}
+	for _, name := range ctx.LocalFlagNames() {
+		if value := fmt.Sprint(ctx.Value(name)); name != "json" && name != "no-progress" {
+			r.Flags = append(r.Flags, "--"+name+"="+value)
+		}
+	}
+	slices.Sort(r.Flags)
+	return r
+}
+
+// in is where figures belong.
+type in struct {
+	name        string
+	keys, nodes int
+}
+
+// add adds a run's number to a figure.
+func (r *Result) add(at in, name, unit string, value float64) {
+	for i := range r.Figures {
+		if f := &r.Figures[i]; f.Case == at.name && f.Name == name {
+			f.Runs = append(f.Runs, value)
+			f.Median = median(f.Runs)
+			return
+		}
+	}
+	r.Figures = append(r.Figures, Figure{Case: at.name, Name: name, Unit: unit, Keys: at.keys, Nodes: at.nodes, Runs: []float64{value}, Median: value})
+}
+
+// figure finds a figure; nil if it is not there.
+func (r *Result) figure(at, name string) *Figure {
+	for i := range r.Figures {
+		if f := &r.Figures[i]; f.Case == at && f.Name == name {
+			return f
+		}
+	}
+	return nil
+}
+
+// ratio adds what one figure's median is of another's.
+func (r *Result) ratio(at in, name string, of, to *Figure) {
+	if of != nil && to != nil && to.Median != 0 {
+		r.add(at, name, "", of.Median/to.Median)
+	}
+}
+
+// check notes a run that was not right.
+func (r *Result) check(at in, run int, report *load.Report) {
+	if !report.IsRight() {
+		r.Wrong = append(r.Wrong, fmt.Sprintf("%s, run %d: %s", at.name, run+1, report.Verdict()))
+	}
+}
+
+// median of an even number is the mean of the middle two; 0 of none.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	v := slices.Sorted(slices.Values(values))
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
+
+// finish writes the result, and makes the exit code of one that is not right.
+func (c *command) finish(r *Result, asJSON bool) error {
+	var err error
+	if asJSON {
+		out := json.NewEncoder(c.stdout)
+		out.SetIndent("", "  ")
+		err = out.Encode(r)
+	} else {
+		_, err = c.stdout.Write(r.text())
+	}
+	if err == nil && len(r.Wrong) > 0 {
+		return exit(exitWrong)
+	}
+	return err
+}
+
+// text writes a result for a person.
+func (r *Result) text() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s; stores %s\n%s\n", r.What, r.Store, &r.Machine)
+	name, value := r.widths()
+	last := ""
+	for _, f := range r.Figures {
+		if f.Case != last {
+			fmt.Fprintf(&b, "\n%s\n", f.Case)
+			last = f.Case
+		}
+		line := fmt.Sprintf("  %-*s  %*s", name, f.Name, value, number(f.Median)+f.suffix())
+		if len(f.Runs) > 1 {
+			line += "   runs:"
+			for _, v := range f.Runs {
+				line += " " + number(v)
+			}
+		}
+		fmt.Fprintln(&b, strings.TrimRight(line, " "))
+	}
+	b.WriteByte('\n')
+	if len(r.Wrong) == 0 {
+		fmt.Fprintln(&b, "all right")
+	}
+	for _, w := range r.Wrong {
+		fmt.Fprintf(&b, "WRONG: %s\n", w)
+	}
+	return b.Bytes()
+}
+
+func (f *Figure) suffix() string {
+	if f.Unit == "" {
+		return ""
+	}
+	return " " + f.Unit
+}
+
+func (r *Result) widths() (name, value int) {
+	for _, f := range r.Figures {
+		name, value = max(name, len(f.Name)), max(value, len(number(f.Median)+f.suffix()))
+	}
+	return name, value
+}
+
+// number writes three digits, and more only where they are there before the point: "0.148", "37.2", "1,540".
+func number(v float64) string {
+	switch {
+	case v < 0:
+		return "-" + number(-v)
+	case v >= 999.5:
+		return grouped(fmt.Sprintf("%.0f", v))
+	}
+	return fmt.Sprintf("%.3g", v)
+}
+
+// grouped writes commas between thousands.
+func grouped(digits string) string {
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"stktc/topology/sticktable"
 )
 
 // Config is what an Aggregator executes. It is the daemon's own type; cmd/stktc makes it from an aggregator's file.
@@ -100,6 +102,9 @@ func (c *Config) check() error {
 		}
 		if s.Local.Name == "" || s.Local.Address == "" {
 			return fmt.Errorf("section %q has no local peer", s.Name)
+		}
+		if most := sticktable.String.DefaultLen(); len(s.Leases) > 0 && len(s.Name) > most {
+			return fmt.Errorf("section %q has a lease, whose key is the section's name: at most %d characters", s.Name, most)
 		}
 		for j, p := range s.Peers {
 			if p.Name == s.Local.Name || slices.ContainsFunc(s.Peers[:j], func(o Peer) bool { return o.Name == p.Name }) {

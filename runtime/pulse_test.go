@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"stktc/runtime/store"
 	"stktc/topology/sticktable"
 )
 
@@ -201,4 +203,44 @@ func TestSleptConnection(t *testing.T) {
 	if n, err := far.Read(b); err != nil || string(b[:n]) != "new" {
 		t.Errorf("%q %v reached the peer", b[:n], err)
 	}
+}
+
+// TestWakes: a process that did not run ends its sessions, is silent, and keeps no lease, until its sources have taught; also without a replica.
+func TestWakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.endAll()
+		network := newStill(w, "n1", "n2")
+		w.nodeAt("n1", map[string]string{"a1": "nowhere"})
+		s := lower("a1", []string{"n1", "n2"}) // there is no n2
+		s.Leases = []Lease{{Table: "t.lease", Time: time.Second}}
+		a := w.aggregatorOver(s, network.dial)
+		w.count("n1", "client", 10)
+		pass(20 * time.Second)
+		w.want("n1", "t.sum", "client", "10")
+		lease := func() uint32 {
+			i := slices.IndexFunc(a.Tables(), func(t *store.Table) bool { return t.Name() == "t.lease" })
+			e, _ := a.Tables()[i].Lookup([]byte("low"), a.now())
+			return e.Life
+		}
+		if lease() == 0 {
+			t.Error("no lease is kept")
+		}
+		network.stop("n1")
+		long := time.Now().Add(-8 * time.Second)
+		a.pulse.last.Store(&long)
+		pass(pulseEvery)
+		if st := a.Status().Sections[0]; st.Released || st.Peers[0].Connected {
+			t.Errorf("sums are sent: %v, the node is connected: %v", st.Released, st.Peers[0].Connected)
+		}
+		pass(time.Second)
+		if left := lease(); left != 0 {
+			t.Errorf("the lease is kept for %d ms, and nobody has taught", left)
+		}
+		network.goOn("n1")
+		pass(10 * time.Second)
+		if lease() == 0 || !a.Status().Sections[0].Released {
+			t.Error("nothing is sent when the node has taught")
+		}
+	})
 }

@@ -150,7 +150,7 @@ func (m *member) status() PeerStatus {
 	defer l.mu.Unlock()
 	st := PeerStatus{
 		Name: l.name, Address: l.address, Direction: m.direction, Group: groupNumber(m), Counts: m.group == nil || m.group.chosen == m,
-		Dynamic: l.dynamic.Load(), Connected: l.sess != nil && !m.outside.Load(), Inbound: l.inbound, Remote: l.remote, PID: l.pid,
+		Dynamic: l.dynamic.Load(), Connected: l.isConnected() && !m.outside.Load(), Inbound: l.inbound, Remote: l.remote, PID: l.pid,
 		Since: l.since, Sessions: l.sessions, Lesson: l.lesson.String(), Status: l.status, Traffic: l.past,
 	}
 	st.Refused = l.refusedTables

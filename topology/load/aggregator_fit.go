@@ -7,6 +7,7 @@ import (
 	"stktc/grammar"
 	"stktc/grammar/diag"
 	"stktc/topology"
+	"stktc/topology/sticktable"
 )
 
 // maxPeers is how many peers there may be with dynamic-peers, those that sections list included.
@@ -20,6 +21,7 @@ func fitTogether(n *topology.Node, findings *diag.List) {
 	f.count()
 	for _, a := range n.Aggregations {
 		f.strictNames(a)
+		f.leases(a)
 	}
 }
 
@@ -137,6 +139,16 @@ func (f fitter) strictNames(a *topology.Aggregations) {
 			f.report(grammar.CodeLine, l.at, strict.Span, "asked for here", "%s, but this listener does not ask for one; add `ssl`, `crt FILE`, `ca-file FILE` and `verify required`", why)
 		}
 	}
+}
+
+// leases: the key is the section's name, and HAProxy would cut it in a table that is declared "type string".
+func (f fitter) leases(a *topology.Aggregations) {
+	most := sticktable.String.DefaultLen()
+	kept := slices.Concat(a.Settings.Leases, f.n.Settings.Leases)
+	if len(a.Name.Value) <= most || len(kept) == 0 || a.Name.Unresolved {
+		return
+	}
+	f.report(grammar.CodeName, a.Name.Span, kept[0].Span, "the lease", "section `%s` has a lease, whose key is the section's name: at most %d characters", a.Name.Value, most)
 }
 
 // reaching lists the listeners through which a section is reached.

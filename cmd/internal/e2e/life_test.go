@@ -374,19 +374,13 @@ func TestStoppedAggregator(t *testing.T) {
 	if a.sum() == 0 {
 		t.Error("no sum before the stop")
 	}
-	signal := func(s syscall.Signal) {
-		t.Helper()
-		if err := p.Signal(s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	signal(syscall.SIGSTOP)
+	p.signal(syscall.SIGSTOP)
 	stopped := b.sum()
 	waitUntil(t.Context(), time.Now().Add(8*time.Second))
 	if got := b.sum(); got < stopped || got > stopped+50 {
 		t.Errorf("the sum went from %d to %d while the aggregator stood still", stopped, got)
 	}
-	signal(syscall.SIGCONT)
+	p.signal(syscall.SIGCONT)
 	start := time.Now()
 	haproxytest.Eventually(t, func() error {
 		if got, want := b.sum(), a.raw()+b.raw(); got+20 < want {
@@ -402,8 +396,15 @@ func TestStoppedAggregator(t *testing.T) {
 	c.lostAtMost(a, la, 0)
 }
 
-// startBinary runs "stktc run" with a file that says what section says.
-func (c *cluster) startBinary(stktc string, nodes int) *os.Process {
+// daemon is a running "stktc run".
+type daemon struct {
+	c     *cluster
+	cmd   *exec.Cmd
+	ended bool
+}
+
+// startBinary runs "stktc run" until the test's end, with a file that says what section says, and those lines.
+func (c *cluster) startBinary(stktc string, nodes int, lines ...string) *daemon {
 	c.t.Helper()
 	s := c.section(nodes)
 	text := fmt.Sprintf("aggregations %s\n  peer %s %s local\n", s.Name, s.Local.Name, s.Local.Address)
@@ -413,21 +414,40 @@ func (c *cluster) startBinary(stktc string, nodes int) *os.Process {
 	for _, r := range s.Rules {
 		text += fmt.Sprintf("  from %s to %s\n", r.From, r.To)
 	}
+	for _, l := range lines {
+		text += "  " + l + "\n"
+	}
 	file := filepath.Join(c.dir, "hapee-stktagg.cfg")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
-	cmd := exec.Command(stktc, "run", "-f", file)
-	cmd.Stdout, cmd.Stderr = c.log, c.log
-	if err := cmd.Start(); err != nil {
+	d := &daemon{c: c, cmd: exec.Command(stktc, "run", "-f", file)}
+	d.cmd.Stdout, d.cmd.Stderr = c.log, c.log
+	if err := d.cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGCONT)
-		cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
-			c.t.Errorf("SIGTERM: %v", err)
+		if !d.ended {
+			d.signal(syscall.SIGCONT)
+			d.end(syscall.SIGTERM)
 		}
 	})
-	return cmd.Process
+	return d
+}
+
+func (d *daemon) signal(s syscall.Signal) {
+	d.c.t.Helper()
+	if err := d.cmd.Process.Signal(s); err != nil {
+		d.c.t.Errorf("signal: %v", err)
+	}
+}
+
+// end ends the process by a signal. It takes SIGTERM well.
+func (d *daemon) end(s syscall.Signal) {
+	d.c.t.Helper()
+	d.ended = true
+	d.signal(s)
+	if err := d.cmd.Wait(); err != nil && s == syscall.SIGTERM {
+		d.c.t.Errorf("SIGTERM: %v", err)
+	}
 }

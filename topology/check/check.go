@@ -43,10 +43,10 @@ type Text struct {
 var checks = []*Check{
 	ignoreUnused, ignoreRefused,
 	localpeer, localpeerLate, peerName, directory, duplicateName, duplicateAddress, absent, longName,
-	peerAddress, oneWay, loopback, upWithoutDown, downWithoutUp, twoParents, cycle, local, tlsOneSide, island, mark, groupDiffers, binds, localPlain, shards,
+	peerAddress, oneWay, loopback, noListener, upWithoutDown, downWithoutUp, twoParents, cycle, local, tlsOneSide, island, mark, groupDiffers, binds, localPlain, shards, replicaOneSided,
 	fromMatchesNothing, destinationMissing, unattached, tableReference, forward, twoForms, sourceMissing, notStored,
 	tableKey, tableStore, ratePeriod, tableSize, tableExpire, connCur, aggregateWritten, notSummed, bratesFactor,
-	rules, countedTwice, twoWriters, sourceRead, suffixReused, nodesMeshed, aggregateUnread, suffixDot, anySums,
+	rules, countedTwice, twoWriters, sourceRead, suffixReused, nodesMeshed, aggregateUnread, suffixDot, anySums, reversedRule,
 	keywordTooNew, typeIP, oldProtocol,
 	mayOverflow, dynamicLimit, singlePoint, sharedHost,
 	statsInTmp, statsExposed, peersOpen, socketMode, clearText, unverified,
@@ -78,7 +78,7 @@ func Structure(c *topology.Cluster) diag.List {
 
 func run(c *topology.Cluster, wanted func(*Check) bool) diag.List {
 	var all []result
-	v := newView(whole(c))
+	v := withMended(newView(whole(c)))
 	for _, k := range checks {
 		if wanted(k) && k.Run != nil {
 			k.Run(&Pass{view: v, check: k, found: &all})

@@ -173,6 +173,16 @@ func TestMutations(t *testing.T) {
 		{"node marked down", []edit{{a1, "101:44444", "101:44444 down"}}, []string{"STK217 aggr1:down"}},
 		{"TLS on one side", []edit{{h1, "111:11111", "111:11111 ssl verify none"}}, []string{"STK215 hapee1:server aggr1 192.168.56.111:11111 ssl verify none"}},
 
+		{"no listener", []edit{{h1, "  bind 0.0.0.0:44444\n", ""}}, []string{"STK204 hapee1:peers mypeers"}},
+		{"node as replica", []edit{{a1, "101:44444", "101:44444 replica"}}, []string{"STK217 aggr1:peer hapee1 192.168.56.101:44444 replica"}},
+		{"replica of other nodes", []edit{{a1, "  from", "  peer aggr2 192.168.56.112:11111 replica\n  from"}, {a2, "  from", "  peer aggr1 192.168.56.111:11111 replica\n  from"}}, []string{"STK218 aggr2:aggregations myaggr"}},
+		{"linked to nobody", []edit{{a1, "  peer hapee1 192.168.56.101:44444\n", ""}, {h1, "  server aggr1 192.168.56.111:11111\n", ""}}, []string{"STK216 hapee1:mytable.uncombined"}},
+
+		{"from and to swapped", []edit{{a1, "from .uncombined to .aggr", "from .aggr to .uncombined"}}, []string{"STK410 aggr1:from .aggr to .uncombined"}},
+		{"from and to swapped below", []edit{{a1, "from .uncombined to .aggr", "from .aggr to .uncombined"}, {a2, "from .uncombined to .aggr", "from .aggr to .uncombined"}}, []string{"STK410 aggr1:from .aggr to .uncombined"}},
+		{"from and to swapped above", []edit{{a3, "from .aggr to .l2", "from .l2 to .aggr"}}, []string{"STK410 aggr3:from .l2 to .aggr"}},
+		{"the aggregate counted in", []edit{{h1, "track-sc0 src", "track-sc0 src table mytable.aggr"}, {h2, "track-sc0 src", "track-sc0 src table mytable.aggr"}}, []string{"STK326 hapee1:track-sc0"}},
+		{"the aggregate counted in everywhere", []edit{{h1, "track-sc0 src", "track-sc0 src table mytable.aggr"}, {h2, "track-sc0 src", "track-sc0 src table mytable.aggr"}, {h3, "track-sc0 src", "track-sc0 src table mytable.aggr"}, {h4, "track-sc0 src", "track-sc0 src table mytable.aggr"}}, []string{"STK326 hapee1:track-sc0"}},
 		{"from misspelt", []edit{{a1, "from .uncombined", "from .uncombine"}}, []string{"STK301 aggr1:.uncombine"}},
 		{"from misspelt above", []edit{{a3, "from .aggr", "from .agr"}}, []string{"STK301 aggr3:.agr"}},
 		{"table misspelt on one node", []edit{{h1, "mytable.uncombined", "mytable.uncombine"}}, []string{"STK301 hapee1:mytable.uncombine"}},
@@ -266,6 +276,57 @@ func TestDeterministic(t *testing.T) {
 			if again := found(t, k.Bad, k.Code); !slices.Equal(first, again) {
 				t.Fatalf("%s: %q, then %q", k.Code, first, again)
 			}
+		}
+	}
+}
+
+// TestSeverities holds what is an error only under some circumstances.
+func TestSeverities(t *testing.T) {
+	alone := []edit{{a1, "  peer hapee1 192.168.56.101:44444\n", ""}, {h1, "  server aggr1 192.168.56.111:11111\n", ""}}
+	for _, c := range []struct {
+		name  string
+		edits []edit
+		code  diag.Code
+		want  diag.Severity
+	}{
+		{"a node that waits for the sum", alone, "STK216", diag.Error},
+		{"a node that has nothing but the name of a table in common", append(slices.Clone(alone), edit{h1, "backend mytable.aggr", "backend other.x"}, edit{h1, "backend mytable.l2", "backend other.y"}), "STK216", diag.Warning},
+		{"the sum is counted in and its source is not", []edit{{h1, "track-sc0 src", "track-sc0 src table mytable.aggr"}}, "STK326", diag.Error},
+		{"the sum is counted in too", []edit{{h1, "track-sc0 src", "track-sc0 src\n  http-request track-sc1 src table mytable.aggr"}}, "STK326", diag.Warning},
+	} {
+		fsys := mended(t)
+		for _, e := range c.edits {
+			e.apply(t, fsys)
+		}
+		_, findings := linted(t, fsys)
+		i := slices.IndexFunc(findings, func(f diag.Finding) bool { return f.Code == c.code })
+		if i < 0 || findings[i].Severity != c.want {
+			t.Errorf("%s: %v", c.name, findings)
+		}
+	}
+}
+
+// TestMissingLines: what is to be added is written as the section that it is to be added to is.
+func TestMissingLines(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		edits []edit
+		want  string
+	}{
+		{"an aggregator", []edit{{a1, "  peer hapee1 192.168.56.101:44444\n", ""}}, "add `peer hapee1 ADDRESS:44444` to aggr1"},
+		{"a balancer", []edit{{h1, "  server aggr1 192.168.56.111:11111\n", ""}}, "add `server aggr1 192.168.56.111:11111` to hapee1"},
+		{"a balancer of several sections", []edit{{h1, "  server aggr1 192.168.56.111:11111\n", ""}, {h1, "\npeers mypeers\n", "\npeers own\n  bind :5\n  server hapee1\npeers mypeers\n"}}, "add `server aggr1 192.168.56.111:11111` to hapee1"},
+		{"a balancer without a section", []edit{{h1, "\npeers mypeers\n  bind 0.0.0.0:44444\n  server hapee1\n  server aggr1 192.168.56.111:11111\n", "\n"}, {h1, " peers mypeers", ""}}, "add `server aggr1 192.168.56.111:11111` to hapee1"},
+		{"a balancer in the old style", []edit{{h1, "  bind 0.0.0.0:44444\n  server hapee1\n  server aggr1 192.168.56.111:11111\n", "  peer hapee1 192.168.56.101:44444\n"}}, "add `peer aggr1 192.168.56.111:11111` to hapee1"},
+	} {
+		fsys := mended(t)
+		for _, e := range c.edits {
+			e.apply(t, fsys)
+		}
+		_, findings := linted(t, fsys)
+		i := slices.IndexFunc(findings, func(f diag.Finding) bool { return f.Code == oneWay.Code })
+		if i < 0 || findings[i].Fixes[0].Title != c.want {
+			t.Errorf("%s: %v", c.name, findings)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 
 	"stktc/grammar/diag"
 	"stktc/topology"
@@ -120,11 +121,20 @@ func (p *Pass) missingLine(e *topology.Edge, silent *topology.Vertex) []diag.Not
 	return []diag.Note{note(header, "%s lists %s here", silent.Name, and(have))}
 }
 
+// oldStyle tells whether a balancer names its peers in "peer" lines: in the section of the edge, or where that is not known in all.
+func oldStyle(e *topology.Edge, x *topology.Vertex) bool {
+	if s := e.PeersSection(x); s != nil {
+		return s.Style == topology.PeerStyle
+	}
+	newStyle := func(s *topology.PeersSection) bool { return s.Style == topology.ServerStyle }
+	return x.Node != nil && len(x.Node.Peers) > 0 && !slices.ContainsFunc(x.Node.Peers, newStyle)
+}
+
 // addLine proposes the line that silent lacks. The far end's address is known when it listens on one, and else left open.
 func addLine(p *Pass, e *topology.Edge, silent *topology.Vertex) diag.Fix {
 	from := other(e, silent)
 	keyword, mark := "peer", ""
-	if s := e.PeersSection(silent); s != nil && s.Style == topology.ServerStyle {
+	if silent.Kind == topology.Balancer && !oldStyle(e, silent) {
 		keyword = "server"
 	}
 	if from.Kind == topology.Aggregator && silent.Kind == topology.Aggregator {

@@ -13,10 +13,11 @@ var island = &Check{
 	Code:     "STK216",
 	Slug:     "island",
 	Title:    "a node or an aggregator is cut off from the aggregation that its tables belong to",
-	Severity: diag.Warning,
+	Severity: diag.Error,
 	Since:    "0.2",
+	Outside:  "the intention: a balancer or an aggregator that is not to be part of the cluster yet, or no longer",
 	Text: Text{
-		What:    "A node counts in a table that aggregators sum on other nodes, but neither lists an aggregator nor is listed by one. Or an aggregator has nobody above, while another one that makes the same tables has, and its nodes wait for a table that is made up there.",
+		What:    "A node counts in a table that aggregators sum on other nodes, but neither lists an aggregator nor is listed by one; where it does not even declare the table for the sum, that is a warning, as it may have nothing to do with the others. Or an aggregator has nobody above, while another one that makes the same tables has, and its nodes wait for a table that is made up there.",
 		Why:     "What the node counts is in no sum, or the part of the cluster below the aggregator is missing from the total and never sees it.",
 		RunTime: "Nothing shows: there is no session that could fail.",
 		Fix:     "Add the missing lines at both ends: the node and its aggregator, or `up` and `down`.",
@@ -44,23 +45,31 @@ func (p *Pass) strayNodes() {
 		}
 	}
 	var all places[string]
+	waits := map[string]bool{} // tables of which a node declares the sum too
 	for _, x := range p.balancers() {
 		linked := slices.ContainsFunc(p.edges[x], func(e *topology.Edge) bool { return !e.Mesh })
 		i := slices.IndexFunc(x.Node.Tables, func(t *topology.Table) bool { return summed[t.WireName()] != nil && !t.Peers.IsZero() })
 		if !linked && i >= 0 && !p.namesake(x) {
-			all.add(x.Node.Tables[i].WireName(), x.Name, x.Node.Tables[i].Name.Span)
+			name := x.Node.Tables[i].WireName()
+			all.add(name, x.Name, x.Node.Tables[i].Name.Span)
+			waits[name] = waits[name] || tableNamed(x.Node.Tables, summed[name].name) != nil
 		}
 	}
 	for _, name := range all.order {
 		seen, h := all.at[name], summed[name]
 		who := nodesOf(seen)
+		severity := diag.Warning
+		if waits[name] {
+			severity = diag.Error
+		}
 		p.report(diag.Finding{
-			Summary: fmt.Sprintf("%s %s in `%s`, which %s sums on other nodes, but %s linked to no aggregator", and(who), verb(len(who), "counts", "count"), written(name), h.at.Name, verb(len(who), "is", "are")),
-			Primary: note(seen[0].at, "in no sum"),
-			Related: append([]diag.Note{note(h.table.Name.Span, "%s's is summed", h.origin.Name), note(h.at.Section.Header, "here")}, rest(seen)...),
-			Impact:  fmt.Sprintf("the sums lack what %s %s, and limits there look at tables that stay empty", and(who), verb(len(who), "counts", "count")),
-			Nodes:   append(who, h.at.Name),
-			Tables:  []string{written(name)},
+			Severity: severity,
+			Summary:  fmt.Sprintf("%s %s in `%s`, which %s sums on other nodes, but %s linked to no aggregator", and(who), verb(len(who), "counts", "count"), written(name), h.at.Name, verb(len(who), "is", "are")),
+			Primary:  note(seen[0].at, "in no sum"),
+			Related:  append([]diag.Note{note(h.table.Name.Span, "%s's is summed", h.origin.Name), note(h.at.Section.Header, "here")}, rest(seen)...),
+			Impact:   fmt.Sprintf("the sums lack what %s %s, and limits there look at tables that stay empty", and(who), verb(len(who), "counts", "count")),
+			Nodes:    append(who, h.at.Name),
+			Tables:   []string{written(name)},
 		})
 	}
 }

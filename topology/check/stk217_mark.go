@@ -14,7 +14,7 @@ var mark = &Check{
 	Severity: diag.Error,
 	Since:    "0.1",
 	Text: Text{
-		What:    "In an aggregator's file a line without `up` or `down` stands for an HAProxy node. Another aggregator needs one of the two marks, and an HAProxy node none.",
+		What:    "In an aggregator's file a line without `up` or `down` stands for an HAProxy node. Another aggregator needs one of the two marks, or `replica` where it sums the same nodes, and an HAProxy node none.",
 		Why:     "The mark decides which tables are accepted from a peer and which are sent to it. With the wrong one the tables are decoded and ignored.",
 		RunTime: "The session looks healthy, `last_status=ESTA`, and the sums stay empty. Nothing is logged.",
 		Fix:     "Mark the aggregator below as `down` and the one above as `up`; take the mark away from an HAProxy node.",
@@ -53,6 +53,9 @@ peers mypeers
 }
 
 func runMark(p *Pass) {
+	for _, r := range p.nodesAsReplicas {
+		p.report(p.nodeReplicaFinding(r))
+	}
 	for _, e := range p.Graph.Edges {
 		if e.Mesh || e.Lower == e.Upper {
 			continue
@@ -75,6 +78,43 @@ func runMark(p *Pass) {
 	}
 }
 
+// nodeReplica is a line that takes a node for an aggregator of the same nodes.
+type nodeReplica struct {
+	at   *topology.Vertex
+	line *topology.Peer
+	node *topology.Vertex
+}
+
+// nodeReplicas finds them. They are mended before anything else is looked at, see withMended.
+func (v *view) nodeReplicas() []nodeReplica {
+	var all []nodeReplica
+	for _, e := range v.Graph.Edges {
+		for _, x := range []*topology.Vertex{e.Lower, e.Upper} {
+			far, line := other(e, x), lineOf(e, x)
+			if isReplica(line) && far.Kind == topology.Balancer && !far.Absent() && far.Node.IsBalancer() {
+				all = append(all, nodeReplica{x, line, far})
+			}
+		}
+	}
+	return all
+}
+
+func (p *Pass) nodeReplicaFinding(r nodeReplica) diag.Finding {
+	var header diag.Span
+	if sections := r.node.Node.Peers; len(sections) > 0 {
+		header = sections[0].Header
+	}
+	return diag.Finding{
+		Summary: fmt.Sprintf("%s lists %s as its `replica`, but %s is an HAProxy node", r.at.Name, r.node.Name, r.node.Name),
+		Primary: note(r.line.Span, "%s takes it for an aggregator of the same nodes", r.at.Name),
+		Related: []diag.Note{note(header, "%s is an HAProxy node", r.node.Name)},
+		Impact:  fmt.Sprintf("what %s counts is in no sum", r.node.Name),
+		RunTime: &diag.RunTime{Command: "show peers", On: r.at.Name, Symptom: "`last_status=ESTA`, which looks healthy, while the sums lack the node"},
+		Nodes:   []string{r.at.Name, r.node.Name},
+		Edges:   []string{r.at.Name + "->" + r.node.Name},
+	}
+}
+
 func markFinding(p *Pass, e *topology.Edge, x *topology.Vertex, summary string) diag.Finding {
 	far := other(e, x)
 	line, back := lineOf(e, x), lineOf(e, far)
@@ -94,7 +134,7 @@ func markFinding(p *Pass, e *topology.Edge, x *topology.Vertex, summary string) 
 }
 
 func kindOf(l *topology.Peer) string {
-	if l.Direction == topology.Unmarked {
+	if l.Direction == topology.Unmarked && !l.Replica {
 		return "an HAProxy node"
 	}
 	return "an aggregator"

@@ -58,7 +58,7 @@ func runFrom(p *Pass) {
 	var idle, near foldedFindings
 	for _, x := range p.Graph.Vertices {
 		members := p.members(x)
-		if x.Section == nil || len(members) == 0 {
+		if x.Section == nil || len(members) == 0 || p.isUnlike(x) {
 			continue
 		}
 		absent := slices.ContainsFunc(members, func(e *topology.Edge) bool { return e.Lower.Absent() })

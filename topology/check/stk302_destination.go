@@ -114,7 +114,7 @@ func (v *view) demands() []*demand {
 	var all []*demand
 	seen := map[[2]any]bool{} // a table may reach an aggregate on two ways
 	for _, h := range v.flows() {
-		if key := [2]any{h.origin, h.name}; !h.delivered || seen[key] {
+		if key := [2]any{h.origin, h.name}; !h.delivered || seen[key] || v.isUnlike(h.at) {
 			continue
 		} else {
 			seen[key] = true

@@ -93,7 +93,7 @@ func runForward(p *Pass) {
 // keptBack is about tables that a rule keeps from the nodes, and that nodes declare.
 func (p *Pass) keptBack(x *topology.Vertex) {
 	for _, r := range x.Section.Rules {
-		if !r.UpOnly || r.To.Unresolved {
+		if !r.UpOnly || r.To.Unresolved || p.isUnlike(x) {
 			continue
 		}
 		var who []string

@@ -70,7 +70,7 @@ func runTwoWriters(p *Pass) {
 			first[k] = h
 			continue
 		}
-		if before.at == h.at || said[pair{before.at, h.at}] || slices.Equal(p.balancersBelow(before.at), p.balancersBelow(h.at)) {
+		if before.at == h.at || said[pair{before.at, h.at}] || slices.Equal(p.balancersBelow(before.at), p.balancersBelow(h.at)) || p.isUnlike(h.at) && p.isUnlike(before.at) {
 			continue
 		}
 		said[pair{before.at, h.at}] = true

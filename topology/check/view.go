@@ -30,6 +30,9 @@ type view struct {
 	sums     map[*topology.Vertex]map[*topology.Table]*topology.Table // see aggregates
 	groups   [][]decl                                                 // see namesakes
 	summed   []summation                                              // see summations
+	reversed []*reversal                                              // see withMended
+	// Lines of aggregators that take a node for one of their kind, see withMended.
+	nodesAsReplicas []nodeReplica
 	// Hosts by the name that they claim, see sharing.
 	claimants map[string][]*topology.Node
 }

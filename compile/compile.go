@@ -108,7 +108,11 @@ func (u *unit) run(p pass) {
 func (u *unit) result() *Result {
 	r := &Result{Source: sourceName(u.cluster.File), Rollout: rollout(u.hosts)}
 	for _, h := range u.hosts {
-		r.Hosts = append(r.Hosts, Host{Node: h.node.Name.Value, Files: h.files})
+		out := Host{Node: h.node.Name.Value, Files: h.files}
+		if h.balancer != nil && !h.balancer.isNamed() {
+			out.LocalPeer = h.node.Name.Value
+		}
+		r.Hosts = append(r.Hosts, out)
 	}
 	return r
 }

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 
 	"stktc/grammar"
 	"stktc/grammar/diag"
@@ -24,6 +25,15 @@ func placeLocalPeer(u *unit) {
 			}
 		}
 	}
+}
+
+// isNamed tells whether the files say what the node is called.
+func (b *balancer) isNamed() bool {
+	named := b.node.Build.LocalPeer == topology.LocalPeerEmit
+	b.eachSection(func(_ *base, s *grammar.Section) {
+		named = named || s.Keyword.Value == "global" && slices.ContainsFunc(s.Lines, func(l grammar.Line) bool { return starts(&l, "localpeer") })
+	})
+	return named
 }
 
 // localPeerInBase judges the base's own localpeer lines: beside ours each is one too many, else it must say the node's name.

@@ -61,18 +61,40 @@ func (u *unit) balancerFiles(h *host) []*File {
 func (b *balancer) insertions(file *base, last bool) []Insertion {
 	var ins []Insertion
 	if p := b.local.place; p.base == file {
-		ins = append(ins, Insertion{p.offset, b.localPeerLines()})
+		ins = append(ins, Insertion{p.offset, marked(b.localPeerLines())})
 	}
 	for _, t := range b.tables {
 		if t.place.base == file {
-			ins = append(ins, Insertion{t.place.offset, []Line{t.line}})
+			ins = append(ins, Insertion{t.place.offset, marked([]Line{t.line})})
 		}
 	}
 	if last {
-		ins = append(ins, Insertion{len(file.text), separated(file.text, b.appended())})
+		ins = append(ins, Insertion{len(file.text), separated(file.text, b.noticed())})
 	}
 	slices.SortStableFunc(ins, func(a, b Insertion) int { return a.Offset - b.Offset })
 	return ins
+}
+
+// marked tells who reads a section of the operator's which line is not.
+func marked(lines []Line) []Line {
+	for i := range lines {
+		if lines[i].Indent > 0 {
+			lines[i].Comment = "by stktc"
+		}
+	}
+	return lines
+}
+
+// noticed are the appended lines below one that says whose they are. It names no file, so that a topology may get another name without a change
+// to all load balancers.
+func (b *balancer) noticed() []Line {
+	lines := b.appended()
+	if len(lines) == 0 {
+		return nil
+	}
+	at := b.node.Name.Span
+	notice := Line{Comment: "from here on made by stktc: edit the topology, not these lines", Origin: at}
+	return append([]Line{{Origin: at}, notice}, lines[1:]...)
 }
 
 func (b *balancer) localPeerLines() []Line {

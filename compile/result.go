@@ -16,6 +16,8 @@ type Result struct {
 type Host struct {
 	Node  string
 	Files []*File
+	// LocalPeer is the name that HAProxy must be started with (-L) where the host is not called so; "" when its files say it, and without HAProxy.
+	LocalPeer string
 }
 
 // File is one configuration file: the operator's own text with lines inserted, or, without a Base, only lines of ours.

@@ -19,16 +19,20 @@ type Graph struct {
 // graphMark is what a picture shows at a link or node that is not as it should be. The zero value shows nothing.
 type graphMark struct {
 	severity diag.Severity
-	codes    []string // of findings, else words for the defects: "port"
-	texts    []string // sentences
+	codes    []string // of findings, one of the gravest first, else words for the defects: "port"
+	texts    []string // sentences, in the same order
 }
 
 func (m *graphMark) add(severity diag.Severity, code, text string) {
-	m.severity = max(m.severity, severity)
-	if !slices.Contains(m.codes, code) {
-		m.codes = append(m.codes, code)
+	at := len(m.texts)
+	if severity > m.severity {
+		m.severity, at = severity, 0
+		m.codes = slices.DeleteFunc(m.codes, func(c string) bool { return c == code })
 	}
-	m.texts = append(m.texts, text)
+	if !slices.Contains(m.codes, code) {
+		m.codes = slices.Insert(m.codes, min(at, len(m.codes)), code)
+	}
+	m.texts = slices.Insert(m.texts, at, text)
 }
 
 // label is short enough for a picture: "STK201", or "STK201 +1".

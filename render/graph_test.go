@@ -284,6 +284,18 @@ func TestSVGAwkward(t *testing.T) {
 }
 
 // TestMermaidQuotes proves that no name leaves its quotes.
+// TestGraphWorstFirst: of several findings on a link the picture names one of the gravest, in whatever order they come.
+func TestGraphWorstFirst(t *testing.T) {
+	var m graphMark
+	m.add(diag.Warning, "STK602", "slow")
+	m.add(diag.Error, "STK201", "cut")
+	m.add(diag.Error, "STK215", "clear")
+	m.add(diag.Warning, "STK705", "open")
+	if got := m.label(); got != "STK201 +3" || m.severity != diag.Error || m.texts[0] != "cut" || m.texts[1] != "slow" {
+		t.Errorf("label %q, severity %v, texts %q", got, m.severity, m.texts)
+	}
+}
+
 func TestMermaidQuotes(t *testing.T) {
 	g := &Graph{Graph: topology.NewGraph(awkwardCluster())}
 	for _, line := range strings.Split(string(g.Mermaid()), "\n") {

@@ -56,6 +56,7 @@ type ManifestFile struct {
 	Node         string        `json:"node"`
 	SHA256       string        `json:"sha256"`
 	Install      string        `json:"install,omitempty"`      // where it belongs on the host; absent when the topology does not tell HAProxy's version
+	LocalPeer    string        `json:"localpeer,omitempty"`    // the name that HAProxy must be started with (-L) where the host is not called so; absent when the files say it
 	Base         string        `json:"base,omitempty"`         // the operator's file, without its directory; absent when all lines are ours
 	AddedLineEnd string        `json:"addedLineEnd,omitempty"` // what the base's last line lacked
 	Inserted     []InsertedRun `json:"inserted"`
@@ -79,12 +80,21 @@ type LeftFile struct {
 // NewManifest describes a printed result.
 func NewManifest(r *compile.Result, tree []Output) *Manifest {
 	m := &Manifest{Format: manifestFormat, Source: r.Source, Rollout: r.Rollout, Files: []ManifestFile{}}
+	names := map[string]string{}
+	for _, h := range r.Hosts {
+		names[h.Node] = h.LocalPeer
+	}
 	for _, o := range tree {
+		name := names[o.Node]
+		if o.File.Aggregator {
+			name = ""
+		}
 		m.Files = append(m.Files, ManifestFile{
 			Path:         o.File.Path,
 			Node:         o.Node,
 			SHA256:       Hash(o.Text),
 			Install:      o.File.Install,
+			LocalPeer:    name,
 			Base:         baseName(o.File.BaseName),
 			AddedLineEnd: AddedLineEnd(o.File),
 			Inserted:     insertedRuns(o.Lines),

@@ -48,6 +48,7 @@ type build struct {
 	result  *compile.Result
 	tree    []render.Output // of all nodes
 	nodes   []string        // those that --node names
+	unsure  bool            // haproxy refuses files for lines that are not ours
 }
 
 func (c *command) build(ctx *cli.Context) error {
@@ -73,7 +74,7 @@ func (c *command) build(ctx *cli.Context) error {
 		return err
 	}
 	if ctx.IsSet("haproxy") {
-		if err := b.confirm(ctx.String("haproxy")); err != nil {
+		if b.unsure, err = b.confirm(ctx.String("haproxy")); err != nil {
 			return err
 		}
 	}
@@ -208,7 +209,34 @@ func (b *build) write() error {
 		fmt.Fprintf(b.stderr, "removed: %s\n", b.path(r.Path))
 	}
 	b.done(plan, fmt.Sprintf("%d written, %d unchanged", len(plan.Changes), plan.Unchanged))
+	b.sayNames()
 	return nil
+}
+
+// sayNames tells with which names HAProxy must be started: one that does not know its name drops the peers section, and says "valid".
+func (b *build) sayNames() {
+	var names []string
+	for _, h := range b.result.Hosts {
+		if h.LocalPeer != "" && b.isSelected(h.Node) {
+			names = append(names, h.LocalPeer)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	others := ""
+	if len(names) > 1 {
+		others = fmt.Sprintf(", and so on for %s,", fewOf(names[1:]))
+	}
+	fmt.Fprintf(b.stderr, "to do: start haproxy with -L %s on %s%s where the host has another name: the files do not say it (`localpeer: emit` would)\n", names[0], names[0], others)
+}
+
+// fewOf names the first of many.
+func fewOf(names []string) string {
+	if len(names) > 4 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (b *build) done(plan *outdir.Plan, what string) {
@@ -216,7 +244,11 @@ func (b *build) done(plan *outdir.Plan, what string) {
 	if len(b.nodes) > 0 {
 		nodes = len(slices.Compact(slices.Sorted(slices.Values(b.nodes))))
 	}
-	fmt.Fprintf(b.stderr, "ok: %d nodes, %d files, %s in %s\n", nodes, len(plan.Changes)+plan.Unchanged, what, plan.Dir)
+	word := "ok"
+	if b.unsure {
+		word = "done"
+	}
+	fmt.Fprintf(b.stderr, "%s: %d nodes, %d files, %s in %s\n", word, nodes, len(plan.Changes)+plan.Unchanged, what, plan.Dir)
 }
 
 // refuse shows what stands in the way: the user's edits, which build would undo.
@@ -231,8 +263,15 @@ func (b *build) refuse(plan *outdir.Plan) error {
 	return exit(exitFindings)
 }
 
-// diff shows a change; what is not there is /dev/null, as for patch.
+// diff shows a change; what is not there is /dev/null, as for patch. A new file is set beside the base that it keeps: what differs is ours.
 func (b *build) diff(change outdir.Change) []byte {
+	if change.Old == nil {
+		for _, o := range b.tree {
+			if o.File.Path == change.Path && o.File.Base != nil {
+				return render.UnifiedDiff(o.File.BaseName, filepath.ToSlash(b.path(change.Path)), o.File.Base, change.New)
+			}
+		}
+	}
 	name := func(text []byte) string {
 		if text == nil {
 			return "/dev/null"

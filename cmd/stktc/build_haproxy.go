@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"stktc/grammar"
 	"stktc/render"
 	"stktc/topology"
+	"stktc/topology/sticktable"
 )
 
 // haproxyTimeout bounds one "haproxy -c": it may look up names.
@@ -25,35 +27,59 @@ const haproxyTimeout = 30 * time.Second
 
 // confirm lets a real HAProxy check every load balancer's files. What it says of lines of ours is mapped to the topology and
 // refuses the build; what it says of the operator's own lines is shown: certificates and modules may be missing here only.
-func (b *build) confirm(name string) error {
-	binary, err := haproxy.Find(name)
+// Unsure tells that files are refused for those.
+func (b *build) confirm(name string) (unsure bool, err error) {
+	binary, v, err := findHAProxy(b.ctx.Context, name)
 	if err != nil {
-		return err
+		return false, err
 	}
+	b.sayVersion(v)
 	dir, err := os.MkdirTemp("", "stktc-build-")
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer os.RemoveAll(dir)
 	if dir, err = filepath.Abs(dir); err != nil { // haproxy runs elsewhere
-		return err
+		return false, err
 	}
-	heard := &complaints{}
+	heard := &complaints{version: v}
 	for _, n := range b.cluster.Nodes {
 		if !n.IsBalancer() || !b.isSelected(n.Name.Value) {
 			continue
 		}
 		v := &verdict{build: b, node: n, files: map[string]*render.Output{}, bases: map[string]string{}}
 		if err := v.run(b.ctx.Context, binary, dir); err != nil {
-			return err
+			return false, err
 		}
 		heard.add(v)
 	}
 	heard.print(b)
 	if heard.refused {
-		return exit(exitHAProxy)
+		return false, exit(exitHAProxy)
 	}
-	return nil
+	return len(heard.unsure) > 0, nil
+}
+
+// findHAProxy gives the binary to use and its version: what a name leads to may be another program.
+func findHAProxy(ctx context.Context, name string) (binary string, v sticktable.Version, err error) {
+	if binary, err = haproxy.Find(name); err != nil {
+		return "", v, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, haproxyTimeout)
+	defer cancel()
+	v, err = haproxy.Version(ctx, binary)
+	return binary, v, err
+}
+
+// sayVersion tells what an answer of this HAProxy is worth where the nodes run another one.
+func (b *build) sayVersion(v sticktable.Version) {
+	switch stated := b.cluster.HAProxy; {
+	case stated == sticktable.Version{}:
+	case v.Before(stated):
+		fmt.Fprintf(b.stderr, "note: this haproxy is %s, and the oldest of the nodes %s (%s:%d): it may refuse what they accept\n", v, stated, b.cluster.HAProxyAt.File, b.cluster.HAProxyAt.Start.Line)
+	case stated.Before(v):
+		fmt.Fprintf(b.stderr, "note: this haproxy is %s, and the oldest of the nodes %s (%s:%d): it may accept what that one refuses\n", v, stated, b.cluster.HAProxyAt.File, b.cluster.HAProxyAt.Start.Line)
+	}
 }
 
 // verdict is what HAProxy says of one node's files.
@@ -97,6 +123,9 @@ func (v *verdict) run(ctx context.Context, binary, dir string) error {
 	}
 	v.refused = err != nil
 	v.messages = parseMessages(string(out))
+	if v.refused && len(v.messages) == 0 { // it died, or speaks another language
+		return fmt.Errorf("%s -c for %s: %w: %s", binary, v.node.Name.Value, err, cmp.Or(strings.TrimSpace(string(out)), "no word of why"))
+	}
 	return nil
 }
 
@@ -208,7 +237,7 @@ func (v *verdict) place(m message) (where string, ours bool) {
 				return at, true
 			}
 		}
-		return "", false
+		return v.baseSection(m.text), false
 	}
 	before := 0
 	for _, l := range o.Lines {
@@ -238,6 +267,21 @@ func (v *verdict) ownSection(name string) (string, bool) {
 	return "", false
 }
 
+// baseSection finds the proxy of a base that a message quotes, "" when it quotes none.
+func (v *verdict) baseSection(text string) string {
+	for _, name := range quotedName.FindAllStringSubmatch(text, -1) {
+		for _, base := range v.node.Build.Base {
+			config, _ := grammar.ParseConfig(base.Name, v.cluster.Files[base.Name])
+			for _, s := range config.Sections {
+				if s.Name.Value == name[1] && (strings.Contains(text, s.Keyword.Value) || strings.Contains(text, "Proxy '")) {
+					return fmt.Sprintf("%s:%d", base.Name, s.Header.Span.Start.Line)
+				}
+			}
+		}
+	}
+	return ""
+}
+
 // isBaseProxy tells whether a base has the proxy that bears a table: then the proxy's name blames nobody.
 func (v *verdict) isBaseProxy(name string) bool {
 	for _, o := range v.files {
@@ -257,11 +301,16 @@ type complaints struct {
 	texts   []string
 	nodes   map[string][]string // by text
 	refused bool                // a line of ours was refused
+	unsure  []string            // nodes whose files are refused for lines that are not ours
+	version sticktable.Version
 }
 
 func (c *complaints) add(v *verdict) {
 	if c.nodes == nil {
 		c.nodes = map[string][]string{}
+	}
+	if v.refused {
+		c.unsure = append(c.unsure, v.node.Name.Value)
 	}
 	for _, m := range v.messages {
 		where, ours := v.place(m)
@@ -271,7 +320,7 @@ func (c *complaints) add(v *verdict) {
 		if ours && v.refused && m.level == "ALERT" && !absent || dropped {
 			c.refused = true
 		}
-		whose := "not a line of ours: "
+		whose := "the operator's own: "
 		switch {
 		case absent:
 			whose = "a file that is not on this machine: "
@@ -300,7 +349,10 @@ func (c *complaints) print(b *build) {
 		}
 		fmt.Fprintf(b.stderr, "haproxy on %s: %s\n", on, text)
 	}
-	if c.refused {
+	switch {
+	case c.refused:
 		fmt.Fprintln(b.stderr, "error: haproxy refuses lines that stktc made; nothing written")
+	case len(c.unsure) > 0:
+		fmt.Fprintf(b.stderr, "warning: haproxy %s does not accept the files of %s here, for what is the operator's own; see above\n", c.version, fewOf(c.unsure))
 	}
 }

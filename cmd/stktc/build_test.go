@@ -58,17 +58,19 @@ Warnings were found.
 // TestPlace maps HAProxy's places: to the topology for lines of ours, to the base for the operator's.
 func TestPlace(t *testing.T) {
 	at := func(line int) diag.Span { return diag.Span{File: "t.yaml", Start: diag.Pos{Line: line, Column: 1}} }
-	file := &compile.File{Path: "lb/x.cfg", BaseName: "base.cfg", Base: []byte("a\nb\n"), Insertions: []compile.Insertion{
-		{Offset: 2, Lines: []compile.Line{{Words: []string{"stick-table"}, Origin: at(7)}}},
-		{Offset: 4, Lines: []compile.Line{{Words: []string{"backend", "t.sum"}, Origin: at(8)}}},
+	file := &compile.File{Path: "lb/x.cfg", BaseName: "base.cfg", Base: []byte("frontend t.own\n  bind :1\n"), Insertions: []compile.Insertion{
+		{Offset: 15, Lines: []compile.Line{{Words: []string{"stick-table"}, Origin: at(7)}}},
+		{Offset: 25, Lines: []compile.Line{{Words: []string{"backend", "t.sum"}, Origin: at(8)}}},
 	}}
 	out := render.Output{Node: "lb", File: file}
 	out.Text, out.Lines = render.Config(file)
 	node := &topology.Node{
+		Build:  &topology.Build{Base: []topology.BaseFile{{Name: "base.cfg"}}},
 		Peers:  []*topology.PeersSection{{Name: topology.Text{Value: "mypeers", Span: at(9)}}},
 		Tables: []*topology.Table{{Name: topology.Text{Value: "t.own", Span: at(5)}}, {Name: topology.Text{Value: "t.sum", Span: at(6)}}},
 	}
-	v := &verdict{node: node, files: map[string]*render.Output{"/tmp/x.cfg": &out}}
+	b := &build{cluster: &topology.Cluster{Files: diag.Files{"base.cfg": file.Base}}}
+	v := &verdict{build: b, node: node, files: map[string]*render.Output{"/tmp/x.cfg": &out}}
 	tests := []struct {
 		message message
 		where   string
@@ -80,7 +82,8 @@ func TestPlace(t *testing.T) {
 		{message{file: "/tmp/x.cfg", line: 4}, "t.yaml:8", true},
 		{message{text: "Removing incomplete section 'peers mypeers' (no peer named 'x')."}, "t.yaml:9", true},
 		{message{text: "Proxy 't.sum': unable to find it."}, "t.yaml:6", true},
-		{message{text: "missing timeouts for frontend 't.own'."}, "", false}, // a proxy of the base
+		{message{text: "missing timeouts for frontend 't.own'."}, "base.cfg:1", false},
+		{message{text: "Proxy 't.own': unable to find sticky-table 'x'."}, "base.cfg:1", false},
 		{message{text: "Proxy 'web': no."}, "", false},
 	}
 	for _, test := range tests {

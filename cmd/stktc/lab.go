@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -26,7 +27,7 @@ func (c *command) labCommand() *cli.Command {
 		Description: "Compiles topology.yaml and runs all of it on loopback addresses: every aggregator, and for every load balancer a HAProxy, or where\n" +
 			"there is none a part of stktc that plays it. Sends a different, known number of requests to each, and compares what every\n" +
 			"table shows on every node with what it must show. Exits with 0 when all is right and stays right, with 1 when something is\n" +
-			"wrong, or when nothing could be counted: then files and logs are kept. Ends within a minute, but for --keep. Of the operator's own\n" +
+			"wrong, or when nothing could be counted: then files and logs are kept; with 5 when haproxy refuses a line that stktc made. Ends within a minute, but for --keep. Of the operator's own\n" +
 			"configuration, what needs privilege, other hosts or their files is changed or left out, and the command says what. Certificates\n" +
 			"are made for the run. Not played: address translation, names in DNS, and hosts that fail, so no lease runs out.",
 		Flags: []cli.Flag{
@@ -61,8 +62,13 @@ func (c *command) lab(ctx *cli.Context) error {
 		HAProxy: binary, Keep: ctx.Bool("keep"), Out: c.stdout, Progress: c.stderr, Terminal: isTerminal(c.stdout) && c.env("TERM") != "dumb",
 		Version: version(), Explain: b.explainRefusal,
 	})
-	if err == nil && !right {
-		err = exit(exitFindings)
+	var refused *lab.Refusal
+	switch {
+	case errors.As(err, &refused) && refused.Ours:
+		fmt.Fprintf(c.stderr, "stktc: %v\n", err)
+		return exit(exitHAProxy)
+	case err == nil && !right:
+		return exit(exitFindings)
 	}
 	return err
 }
@@ -78,10 +84,10 @@ func (c *command) labHAProxy(ctx *cli.Context) (string, error) {
 	case asked == "":
 		asked = c.env("HAPROXY")
 	}
-	binary, err := haproxy.Find(asked)
-	if err != nil && asked == "" {
+	if _, err := haproxy.Find(asked); err != nil && asked == "" {
 		return "", nil
 	}
+	binary, _, err := findHAProxy(ctx.Context, asked)
 	return binary, err
 }
 
@@ -146,7 +152,7 @@ func (b *build) labBases(n *topology.Node) (names []string) {
 func labBase(i int, name string) string { return fmt.Sprintf("base-%d-%s", i, path.Base(name)) }
 
 // explainRefusal puts the lines of the topology and of the bases into what haproxy says of a host's files in a directory.
-func (b *build) explainRefusal(host, dir, output string) string {
+func (b *build) explainRefusal(host, dir, output string) (text string, ours bool) {
 	n := b.labNode(host)
 	v := &verdict{build: b, node: n, files: map[string]*render.Output{}, bases: map[string]string{}}
 	for i := range b.tree {
@@ -159,14 +165,15 @@ func (b *build) explainRefusal(host, dir, output string) string {
 	}
 	var lines []string
 	for _, m := range parseMessages(output) {
-		where, _ := v.place(m)
+		where, isOurs := v.place(m)
+		ours = ours || isOurs && m.level == "ALERT"
 		if where != "" {
 			where += ": "
 		}
 		lines = append(lines, where+strings.ToLower(m.level)+": "+m.text)
 	}
 	if lines == nil {
-		return output
+		return output, false
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(lines, "\n"), ours
 }

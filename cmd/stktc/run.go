@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"slices"
@@ -44,6 +45,11 @@ func (c *command) run(ctx *cli.Context) error {
 	}
 	if ctx.String("f") == "" {
 		return usagef("run needs -f FILE, the aggregator's configuration")
+	}
+	if address := ctx.String("http"); address != "" {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return usagef("--http %q: accepted is ADDRESS:PORT, such as 127.0.0.1:9100, or :9100 for all addresses", address)
+		}
 	}
 	log, err := c.logger(ctx.String("log-format"), ctx.String("log-level"))
 	if err != nil {

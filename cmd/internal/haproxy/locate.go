@@ -29,11 +29,11 @@ var versionLine = regexp.MustCompile(`(?m)^HA-?Proxy version (\d+)\.(\d+)`)
 func Version(ctx context.Context, binary string) (sticktable.Version, error) {
 	out, err := exec.CommandContext(ctx, binary, "-v").CombinedOutput()
 	if err != nil {
-		return sticktable.Version{}, fmt.Errorf("%s -v: %w", binary, err)
+		return sticktable.Version{}, fmt.Errorf("%s is not HAProxy: %s -v: %w", binary, binary, err)
 	}
 	m := versionLine.FindSubmatch(out)
 	if m == nil {
-		return sticktable.Version{}, fmt.Errorf("%s -v does not tell a HAProxy version", binary)
+		return sticktable.Version{}, fmt.Errorf("%s is not HAProxy: its -v tells no version of it", binary)
 	}
 	major, _ := strconv.Atoi(string(m[1]))
 	minor, _ := strconv.Atoi(string(m[2]))

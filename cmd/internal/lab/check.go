@@ -8,14 +8,16 @@ import (
 	"stktc/cmd/internal/haproxy"
 )
 
-// refusal is what haproxy says against a balancer's files.
-type refusal struct {
-	host string
-	text string // by the lines of the topology and the bases, where they are known
+// Refusal is what haproxy says against a balancer's files.
+type Refusal struct {
+	Host string
+	Text string // by the lines of the topology and the bases, where they are known
+	Ours bool   // a line that was compiled is refused
 }
 
-func (r *refusal) Error() string {
-	return fmt.Sprintf("haproxy refuses the configuration of %s:\n%s", r.host, indent(r.text))
+// Error shows all that haproxy says.
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("haproxy refuses the configuration of %s:\n%s", r.Host, indent(r.Text))
 }
 
 // relocate writes the files. If HAProxy cannot run an operator's own configuration here, it gets the part of it that counts.
@@ -32,12 +34,12 @@ func (l *lab) relocate(ctx context.Context) error {
 		return still
 	}
 	fmt.Fprintf(l.Progress, "haproxy cannot run the balancers' own configuration on this machine; of it only listeners, tables and tracking are run; on %s it says:\n%s\n",
-		refused.host, indent(refused.text))
+		refused.Host, indent(refused.Text))
 	return nil
 }
 
 // try writes the files in one form and has haproxy read them. Of files that are refused nothing is held.
-func (l *lab) try(ctx context.Context, f form) (refused *refusal, err error) {
+func (l *lab) try(ctx context.Context, f form) (refused *Refusal, err error) {
 	if l.plan, l.files, err = relocate(l.dir, l.hosts, f); err != nil {
 		return nil, err
 	}
@@ -53,12 +55,12 @@ func (l *lab) try(ctx context.Context, f form) (refused *refusal, err error) {
 	return nil, err
 }
 
-// check has haproxy read every balancer's files. A *refusal is of the first that it does not accept.
+// check has haproxy read every balancer's files. A *Refusal is of the first that it does not accept.
 func (l *lab) check(ctx context.Context) error {
 	if l.HAProxy == "" {
 		return nil
 	}
-	refused := make([]*refusal, len(l.hosts))
+	refused := make([]*Refusal, len(l.hosts))
 	err := inParallel(len(l.hosts), func(i int) error {
 		files, _ := l.split(i)
 		if len(files) == 0 {
@@ -67,7 +69,8 @@ func (l *lab) check(ctx context.Context) error {
 		_, err := haproxy.Check(ctx, l.HAProxy, localName(l.hosts[i].Name, files), paths(files)...)
 		var bad *haproxy.CheckError
 		if errors.As(err, &bad) {
-			refused[i] = &refusal{l.hosts[i].Name, l.explain(i, bad.Output)}
+			refused[i] = &Refusal{Host: l.hosts[i].Name}
+			refused[i].Text, refused[i].Ours = l.explain(i, bad.Output)
 			return nil
 		}
 		return err
@@ -80,9 +83,9 @@ func (l *lab) check(ctx context.Context) error {
 	return err
 }
 
-func (l *lab) explain(host int, output string) string {
+func (l *lab) explain(host int, output string) (text string, ours bool) {
 	if l.Explain == nil {
-		return output
+		return output, false
 	}
 	return l.Explain(l.hosts[host].Name, l.plan.places[host].dir, output)
 }

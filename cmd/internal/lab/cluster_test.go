@@ -156,16 +156,16 @@ func TestRefusedOnce(t *testing.T) {
 	hosts := secured("")
 	hosts[1].Files[0].Text = append(hosts[1].Files[0].Text, "  table t.more type nonsense size 1k store gpc0\n"...)
 	explained := 0
-	o := Options{HAProxy: haproxytest.Binary(t), Explain: func(host, dir, output string) string {
+	o := Options{HAProxy: haproxytest.Binary(t), Explain: func(host, dir, output string) (string, bool) {
 		explained++
 		if _, err := os.Stat(filepath.Join(dir, "f.cfg")); err != nil || host != "lb1" {
 			t.Errorf("host %s, directory %s: %v", host, dir, err)
 		}
-		return "topology.yaml:7: nonsense"
+		return "topology.yaml:7: nonsense", true
 	}}
 	_, out, progress, err := runHosts(t, t.Context(), hosts, o)
-	var refused *refusal
-	if !errors.As(err, &refused) || strings.Count(err.Error()+progress+out, "nonsense") != 1 {
+	var refused *Refusal
+	if !errors.As(err, &refused) || !refused.Ours || strings.Count(err.Error()+progress+out, "nonsense") != 1 {
 		t.Errorf("error %v\n%s%s", err, progress, out)
 	}
 }

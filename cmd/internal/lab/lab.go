@@ -49,8 +49,8 @@ type Options struct {
 	Version  string    // what the aggregators' stats sockets say
 
 	// Explain translates what "haproxy -c" says of a host's files, which are in dir under their own names and have the lines of the
-	// compiled ones; nil: it is shown as it is.
-	Explain func(host, dir, output string) string
+	// compiled ones, and tells whether it refuses one that is no operator's; nil: it is shown as it is.
+	Explain func(host, dir, output string) (text string, ours bool)
 
 	Steady time.Duration // how long all must stay right; 0: DefaultSteady
 	Limit  time.Duration // how long all may take, apart from ending; 0: DefaultLimit
@@ -89,7 +89,8 @@ const (
 	stopGroups
 )
 
-// Run runs the hosts and tells whether every sum is right. An error means that they could not be run, or that ctx has ended.
+// Run runs the hosts and tells whether every sum is right. An error means that they could not be run, a *Refusal where HAProxy does not accept
+// their files, or that ctx has ended.
 func Run(ctx context.Context, hosts []Host, o Options) (right bool, err error) {
 	dir, err := os.MkdirTemp("", "stktc-lab-")
 	if err != nil {

@@ -232,8 +232,8 @@ func TestCheckShowsWhy(t *testing.T) {
 	if err := writeFiles(l.files); err != nil {
 		t.Fatal(err)
 	}
-	var refused *refusal
-	if err := l.check(t.Context()); !errors.As(err, &refused) || refused.host != "lb1" || !strings.Contains(refused.text, "nonsense") {
+	var refused *Refusal
+	if err := l.check(t.Context()); !errors.As(err, &refused) || refused.Host != "lb1" || !strings.Contains(refused.Text, "nonsense") {
 		t.Errorf("error %v", err)
 	}
 }

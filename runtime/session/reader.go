@@ -13,7 +13,7 @@ import (
 
 const (
 	readSize   = 64 << 10
-	batchLimit = 512 // updates applied under one round of locks: bounds the wait of others to some 0.1 ms
+	batchLimit = 4096 // updates applied under one round of locks: some 60 under one lock, in 10 µs
 )
 
 // reader is the session's decoding state.

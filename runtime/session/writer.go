@@ -7,10 +7,11 @@ import (
 
 	"stktc/runtime/peers"
 	"stktc/runtime/store"
+	"stktc/topology/sticktable"
 )
 
-// writeSize is how much is encoded before it is written: as much as HAProxy reads at once (tune.bufsize).
-const writeSize = 16 << 10
+// writeSize is how much is encoded before it is written.
+const writeSize = 64 << 10
 
 // maxUpdate is room for one more update with its table's definition; a longer one, with a long key or many elements, makes the buffer grow.
 const maxUpdate = 4 << 10
@@ -21,9 +22,8 @@ type output struct {
 	ready   func() bool
 	pace    time.Duration
 	next    time.Time             // not sent before: pace
-	def     peers.TableDefinition // its ID and Name are fixed, the rest follows version
-	version uint64
-	layout  *peers.Layout
+	def     peers.TableDefinition // its ID and Name are fixed, the rest follows encoder
+	encoder *store.Encoder        // nil: to be asked for
 
 	pushed, acked atomic.Uint32
 	first         atomic.Int64 // when the first update was sent, Unix ns
@@ -297,22 +297,13 @@ func (w *writer) output(out *output) bool {
 		return true
 	}
 	for out.cursor.Pending() {
-		if out.layout == nil && !w.refresh(out) {
+		if out.encoder == nil && !w.refresh(out) {
 			return true
 		}
-		all, err := out.cursor.Collect(w.s.clock(), out.version, func(id, life uint32, key []byte, values []uint64) bool {
-			if !w.append(&out.def, out.layout, id, life, key, values) {
-				return false
-			}
-			out.pushed.Store(id)
-			return true
-		})
+		all, err := w.sums(out)
 		if err != nil { // redefined meanwhile
-			out.layout = nil
+			out.encoder = nil
 			continue
-		}
-		if out.pushed.Load() != 0 && out.first.Load() == 0 {
-			out.first.Store(time.Now().UnixNano())
 		}
 		if !all {
 			return false
@@ -324,6 +315,27 @@ func (w *writer) output(out *output) bool {
 	return true
 }
 
+// sums appends what the receiver of a table has not had, as much as there is room for.
+func (w *writer) sums(out *output) (all bool, err error) {
+	before, current := len(w.buf), w.current
+	if w.current != out.def.ID {
+		w.buf = peers.AppendTableDefinition(w.buf, &out.def)
+		w.current = out.def.ID
+	}
+	st := store.Stretch{Bytes: w.buf}
+	all, err = out.cursor.Encode(&st, writeSize, w.s.clock(), out.encoder)
+	if w.buf = st.Bytes; st.Updates == 0 {
+		w.buf, w.current = w.buf[:before], current
+		return all, err
+	}
+	w.s.stats.UpdatesOut.Add(uint64(st.Updates))
+	out.pushed.Store(st.LastID)
+	if out.first.Load() == 0 {
+		out.first.Store(time.Now().UnixNano())
+	}
+	return all, err
+}
+
 // hurries tells whether no pace is kept: a lesson is under way, or the session is about to end.
 func (w *writer) hurries() bool {
 	w.s.mu.Lock()
@@ -333,16 +345,20 @@ func (w *writer) hurries() bool {
 
 // refresh takes over the table's definition; it tells whether the table has one.
 func (w *writer) refresh(out *output) bool {
-	def, version := out.cursor.Table().Definition()
-	if !def.Key.IsValid() {
+	encoder, def := out.cursor.Table().Encoder(appender)
+	if encoder == nil {
 		return false
 	}
-	out.def.Definition, out.version = def, version
-	out.layout = peers.NewLayout(&out.def)
+	out.def.Definition, out.encoder = def, encoder
 	if w.current == out.def.ID {
 		w.current = 0
 	}
 	return true
+}
+
+// appender gives what appends updates of a table of that definition: the same bytes for every receiver, as their table ids and names stand in the definition only.
+func appender(def sticktable.Definition) func(buf []byte, id, life uint32, key []byte, values []uint64) []byte {
+	return peers.NewLayout(&peers.TableDefinition{Definition: def}).AppendUpdate
 }
 
 // endLesson says that the lesson is over when every table was walked, or when it takes too long, and tells whether it did.
@@ -359,10 +375,10 @@ func (w *writer) endLesson() bool {
 	}
 	finished := l.finished()
 	for _, out := range s.sendable() {
-		if out.cursor.Walking() && out.layout != nil && time.Now().Before(l.until) {
+		if out.cursor.Walking() && out.encoder != nil && time.Now().Before(l.until) {
 			return false
 		}
-		finished = finished && (!out.cursor.Walking() || out.layout == nil)
+		finished = finished && (!out.cursor.Walking() || out.encoder == nil)
 	}
 	w.end(finished)
 	s.mu.Lock()

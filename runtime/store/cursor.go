@@ -27,10 +27,11 @@ type Cursor struct {
 
 // place is a cursor's place in one shard. It is guarded by the shard's lock.
 type place struct {
-	pos         uint64 // in the log
-	since       uint64 // a walk sends rows that changed at or after this position
-	class, next int    // of the walk
-	walking     bool
+	pos     uint64 // in the log
+	since   uint64 // a walk sends rows that changed at or after this position
+	next    uint64 // of the walk, see eachRow
+	walking bool
+	after   uint32 // pieces made up to this one may be older than what the walk gave
 }
 
 // Subscribe makes a receiver of the table.
@@ -103,20 +104,20 @@ func (c *Cursor) Pending() bool { return c.dirty.Load() != 0 }
 // Walking tells whether the receiver has not had every row yet since it began, was rewound or fell behind.
 func (c *Cursor) Walking() bool { return c.walks.Load() > 0 }
 
-// Collect gives the sums that the receiver has not had since they changed, as of now, until emit refuses one. It tells whether it gave all there were. version is
-// the definition's that emit encodes for: with another one nothing is given but ErrRedefined.
-func (c *Cursor) Collect(now uint32, version uint64, emit Emit) (all bool, err error) {
+// Encode appends the sums that the receiver has not had since they changed, as of now, to the stretch, until that holds limit bytes or somewhat more. It tells whether it gave all
+// there were. If enc is not of the table's present definition nothing is given but ErrRedefined.
+func (c *Cursor) Encode(out *Stretch, limit int, now uint32, enc *Encoder) (all bool, err error) {
 	for i := range c.shards {
 		if c.dirty.Load()&(1<<i) == 0 {
 			continue
 		}
 		s := &c.t.shards[i]
 		s.mu.Lock()
-		if c.t.version.Load() != version {
+		if c.t.version.Load() != enc.version {
 			s.mu.Unlock()
 			return false, ErrRedefined
 		}
-		done := s.collect(&c.shards[i], c, now, emit)
+		done := s.encode(&c.shards[i], c, out, limit, now, enc)
 		if done {
 			c.dirty.And(^(uint64(1) << i))
 		}
@@ -128,72 +129,96 @@ func (c *Cursor) Collect(now uint32, version uint64, emit Emit) (all bool, err e
 	return true, nil
 }
 
-func (s *shard) collect(at *place, c *Cursor, now uint32, emit Emit) bool {
+// encode gives what a receiver at a place in the shard has not had.
+func (s *shard) encode(at *place, c *Cursor, out *Stretch, limit int, now uint32, enc *Encoder) bool {
 	for at.walking || at.pos < s.log.base { // the ring may have run past the place again while the rows were walked
-		if !at.walking {
-			c.walk(s, at.pos)
-		}
-		if !s.collectWalk(at, now, emit) {
+		if !s.walk(at, c, out, limit, now, enc) {
 			return false
 		}
+	}
+	for at.pos < s.log.head {
+		if len(out.Bytes) >= limit {
+			return false
+		}
+		p := s.pieceAt(at, now, enc)
+		out.add(&p.Stretch)
+		at.pos = p.to
+	}
+	s.log.mark = max(s.log.mark, at.pos)
+	return true
+}
+
+// walk gives the rows to a receiver that is to have all, or that the log's ring has run past, and tells whether it got through.
+func (s *shard) walk(at *place, c *Cursor, out *Stretch, limit int, now uint32, enc *Encoder) bool {
+	if !at.walking {
+		c.walk(s, at.pos)
+	}
+	from, all := s.eachRow(at.next, func(_ ref, row []uint32) bool {
+		if len(out.Bytes) >= limit {
+			return false
+		}
+		if s.log.at(row) >= at.since {
+			s.encodeRow(out, row, now, enc)
+		}
+		return true
+	})
+	at.next = from
+	if all {
+		at.walking, at.after = false, s.made
 		c.walks.Add(-1)
 	}
-	defer func() { s.log.mark = max(s.log.mark, at.pos) }()
-	for ; at.pos < s.log.head; at.pos++ {
-		r := s.log.ring[at.pos&uint64(len(s.log.ring)-1)]
-		if row := s.row(r); seq(row) == at.pos && !s.emit(row, now, emit) {
-			return false
-		}
-	}
-	return true
+	return all
 }
 
-func (s *shard) collectWalk(at *place, now uint32, emit Emit) bool {
-	for ; at.class < numClasses; at.class, at.next = at.class+1, 0 {
-		for ; at.next < s.slabs[at.class].rows; at.next++ {
-			row := s.row(newRef(at.class, at.next))
-			if v := seq(row); v != deadSeq && v >= at.since && !s.emit(row, now, emit) {
-				return false
-			}
-		}
-	}
-	at.walking = false
-	return true
+// outgoing is a row's sum as its receivers get it.
+type outgoing struct {
+	id     uint32
+	life   uint32 // ms, 0 without an end
+	lasts  uint32 // the same, Forever without an end; 0 if the receivers are to forget it
+	values []uint64
 }
 
-// emit hands out a row's sum, and remembers until when its receivers will keep it. A row without contributions that count goes out as zeros with 1 ms to live, if it ever went out.
-func (s *shard) emit(row []uint32, now uint32, emit Emit) bool {
-	live := s.live(row)
-	life := s.life(live, now)
-	empty := len(live) == 0
-	if empty {
-		if row[meta]&sentOnce == 0 {
-			return true
+// outgoing makes a row's sum, and tells whether there is something to send. A row without contributions that count goes out as zeros with 1 ms to live, if it ever went out.
+func (s *shard) outgoing(row []uint32, now uint32) (u outgoing, some bool) {
+	counting := s.counting(row)
+	if len(counting) == 0 && row[meta]&sentOnce == 0 {
+		return u, false
+	}
+	u.id = max(1, row[seq]*numShards+uint32(s.number))
+	if len(counting) == 0 {
+		u.life = 1
+	} else {
+		u.lasts = s.life(counting, now)
+		u.life = max(1, u.lasts) // over, but not looked at by the wheel yet; 0 would mean for ever to a table without expire
+		if u.lasts == Forever {
+			u.life = 0
 		}
-		life = 1
 	}
-	wire := life
-	switch life {
-	case Forever:
-		wire = 0
-	case 0:
-		wire = 1 // over, but not looked at by the wheel yet; 0 would mean for ever to a table without expire
-	}
-	id := uint32(seq(row))*numShards + uint32(s.number)
-	if !emit(max(id, 1), wire, s.key(row), s.sum(live, now)) {
-		return false
-	}
-	if !empty {
-		s.sent(row, life, now)
-	}
-	return true
+	u.values = s.sum(counting, now)
+	return u, true
 }
 
-func (s *shard) sent(row []uint32, life, now uint32) {
-	if life == Forever {
+// encodeRow appends a row's sum.
+func (s *shard) encodeRow(out *Stretch, row []uint32, now uint32, enc *Encoder) {
+	u, some := s.outgoing(row, now)
+	if !some {
+		return
+	}
+	out.Bytes = enc.Append(out.Bytes, u.id, u.life, s.key(row), u.values)
+	out.Updates++
+	out.LastID = u.id
+	s.sent(row, u.lasts, now)
+}
+
+// sent remembers until when receivers keep the row.
+func (s *shard) sent(row []uint32, lasts, now uint32) {
+	switch {
+	case lasts == 0:
+		return
+	case lasts == Forever:
 		row[meta] |= sentForever
-	} else if row[meta]&sentOnce == 0 || int32(now+life-row[sentUntil]) > 0 {
-		row[sentUntil] = now + life
+	case row[meta]&sentOnce == 0 || int32(now+lasts-row[sentUntil]) > 0:
+		row[sentUntil] = now + lasts
 	}
 	row[meta] |= sentOnce
 }
@@ -232,14 +257,14 @@ func GiveBack(def sticktable.Definition) sticktable.Definition {
 	return def
 }
 
-func (s *shard) collectOwn(moves []move, number uint16, gen uint8, from uint64, now uint32, values []uint64, emit Emit) (uint64, bool) {
+func (s *shard) collectOwn(moves []move, number uint16, gen uint32, from uint64, now uint32, values []uint64, emit Emit) (uint64, bool) {
 	return s.eachRow(from, func(r ref, row []uint32) bool {
 		i := findContribution(s, row, number)
 		if i < 0 {
 			return true
 		}
 		c := s.contribution(row, i)
-		if uint8(c[who]>>generationShift) == gen {
+		if generation(c) == gen {
 			return true
 		}
 		clear(values)
@@ -252,18 +277,4 @@ func (s *shard) collectOwn(moves []move, number uint16, gen uint8, from uint64, 
 		}
 		return emit(uint32(r)|1<<31, life, s.key(row), values)
 	})
-}
-
-// eachRow calls f with every row from a place on, until f says stop. It gives the place to go on from, and whether it got through.
-func (s *shard) eachRow(from uint64, f func(ref, []uint32) bool) (uint64, bool) {
-	class, i := int(from>>32), int(uint32(from))
-	for ; class < numClasses; class, i = class+1, 0 {
-		for ; i < s.slabs[class].rows; i++ {
-			r := newRef(class, i)
-			if row := s.row(r); seq(row) != deadSeq && !f(r, row) {
-				return uint64(class)<<32 | uint64(i), false
-			}
-		}
-	}
-	return 0, true
 }

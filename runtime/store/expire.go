@@ -5,9 +5,9 @@ const tombstoneLife = 3_600_000
 
 // life is how long a row has to live at now, by its longest contribution that counts: Forever without an end, 0 when it is over. It is never
 // longer than the table's expire, which now may miss by the time that the caller waited for the lock: HAProxy before 3.2 would keep the entry for longer.
-func (s *shard) life(live [][]uint32, now uint32) uint32 {
+func (s *shard) life(counting [][]uint32, now uint32) uint32 {
 	var longest uint32
-	for _, c := range live {
+	for _, c := range counting {
 		if c[who]&noDeadline != 0 {
 			return Forever
 		}
@@ -18,39 +18,44 @@ func (s *shard) life(live [][]uint32, now uint32) uint32 {
 	return min(longest, s.lay.expire)
 }
 
-// rearm sees to it that the wheel looks at the row in time: at its first deadline, and where contributions of several peers go through different
-// periods at the next boundary. A row that is looked at early enough is left alone.
-func (s *shard) rearm(r ref, row []uint32, now uint32) {
-	at, ok := s.nextEvent(row, now)
-	if !ok {
-		return
+// arm sees to it that the wheel looks at the row in time after contribution c of it changed. What the others need was armed before.
+func (s *shard) arm(r ref, row, c []uint32, now uint32) {
+	if wait := s.nextEvent(c, count(row) > 1, now); wait != never {
+		s.wheel.arm(s, r, row, now+wait, now)
 	}
-	if row[meta]&armed != 0 {
-		if int32(row[due]-at) <= 0 {
-			return
-		}
-		s.wheel.disarm(s, r, row)
-	}
-	s.wheel.arm(s, r, row, at, now)
 }
 
-// nextEvent is when something about the row will change without an update: a contribution dies, or a rate enters its next period; or when a resend may be made up for.
-func (s *shard) nextEvent(row []uint32, now uint32) (at uint32, ok bool) {
-	wait := uint32(1<<32 - 1)
+// rearm sees to it that the wheel looks at the row in time.
+func (s *shard) rearm(r ref, row []uint32, now uint32) {
+	wait := never
 	if row[meta]&owed != 0 {
 		wait = s.untilGain(now)
 	}
 	n := count(row)
 	for i := range n {
-		c := s.contribution(row, i)
-		if c[who]&noDeadline == 0 {
-			wait = min(wait, clampPast(c[deadline]-now))
-		}
-		if n > 1 && s.lay.rates {
-			wait = min(wait, s.nextBoundary(c, now))
-		}
+		wait = min(wait, s.nextEvent(s.contribution(row, i), n > 1, now))
 	}
-	return now + wait, wait != 1<<32-1
+	if wait != never {
+		s.wheel.arm(s, r, row, now+wait, now)
+	}
+}
+
+// never is a wait without an end.
+const never uint32 = 1<<32 - 1
+
+// nextEvent is the time until something about the contribution changes without an update: it dies, or, among others, a rate of it enters its next period.
+// A rate that does not die is looked at when it has become 0: by then it must be, or it would come back when the clock has gone round.
+func (s *shard) nextEvent(c []uint32, among bool, now uint32) uint32 {
+	wait := never
+	if c[who]&noDeadline == 0 {
+		wait = clampPast(c[deadline] - now)
+	} else if s.lay.rates {
+		wait = s.nextBoundary(c, now, true)
+	}
+	if among && s.lay.rates {
+		wait = min(wait, s.nextBoundary(c, now, false))
+	}
+	return wait
 }
 
 // clampPast makes a wait that has passed 0.
@@ -61,9 +66,9 @@ func clampPast(wait uint32) uint32 {
 	return wait
 }
 
-// nextBoundary is the time until a rate of the contribution enters its next period, or the one after.
-func (s *shard) nextBoundary(c []uint32, now uint32) uint32 {
-	wait := uint32(1<<32 - 1)
+// nextBoundary is the time until a rate of the contribution enters its next period, or the one after; with last only the latter, until all of it is 0.
+func (s *shard) nextBoundary(c []uint32, now uint32, last bool) uint32 {
+	wait := never
 	for i := range s.lay.fields {
 		f := &s.lay.fields[i]
 		if f.kind != rateKind || f.period == 0 {
@@ -75,13 +80,28 @@ func (s *shard) nextBoundary(c []uint32, now uint32) uint32 {
 		}
 		switch e := now - w[0]; {
 		case int32(e) < 0:
-		case e < f.period:
+		case e < f.period && !last:
 			wait = min(wait, f.period-e)
 		case e < 2*f.period:
 			wait = min(wait, 2*f.period-e)
 		}
 	}
 	return wait
+}
+
+// settle makes rates 0 that have become so.
+func (s *shard) settle(row []uint32, now uint32) {
+	for i := range count(row) {
+		c := s.contribution(row, i)
+		for j := range s.lay.fields {
+			if f := &s.lay.fields[j]; f.kind == rateKind {
+				w := c[contribHead+f.word:]
+				if e := now - w[0]; e >= 2*f.period && int32(e) >= 0 {
+					w[0], w[1], w[2] = now, 0, 0
+				}
+			}
+		}
+	}
 }
 
 // expire is the wheel's call: the row's time has come, or may have.
@@ -95,14 +115,15 @@ func (s *shard) expire(r ref, now uint32) {
 	switch {
 	case lost:
 		row[meta] &^= owed
-		s.changed = s.log.touch(row, r, s.rows) || s.changed
+		s.changed = s.touch(r, row) || s.changed
 	case s.resends(row, now):
-		s.changed = s.log.touch(row, r, s.rows) || s.changed
+		s.changed = s.touch(r, row) || s.changed
 		s.counted.resends++
 	}
-	if at, ok := s.nextEvent(row, now); ok {
-		s.wheel.arm(s, r, row, at, now)
+	if s.lay.rates {
+		s.settle(row, now)
 	}
+	s.rearm(r, row, now)
 }
 
 func (s *shard) dropDead(row []uint32, now uint32) bool {
@@ -131,18 +152,17 @@ func (s *shard) bury(r ref, row []uint32, now uint32, fresh bool) {
 		return
 	}
 	if fresh {
-		s.changed = s.log.touch(row, r, s.rows) || s.changed
+		s.changed = s.touch(r, row) || s.changed
 	}
 	s.wheel.arm(s, r, row, row[sentUntil], now)
 }
 
 // dropped is called after contributions were taken from a row other than by time.
 func (s *shard) dropped(r ref, row []uint32, now uint32) {
-	s.wheel.disarm(s, r, row)
 	if count(row) == 0 {
 		s.bury(r, row, now, true)
 		return
 	}
-	s.changed = s.log.touch(row, r, s.rows) || s.changed
+	s.changed = s.touch(r, row) || s.changed
 	s.rearm(r, row, now)
 }

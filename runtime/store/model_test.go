@@ -71,9 +71,15 @@ type receiver struct {
 	c    *Cursor
 	seen map[string][]uint64
 	till map[string]uint32
+
+	shares bool // what is made for other readers too
 }
 
 func (r *receiver) read(t *testing.T, now uint32, max int) {
+	if r.shares {
+		r.readShared(t, now, max*20)
+		return
+	}
 	_, version := r.c.t.Definition()
 	_, err := r.c.Collect(now, version, func(id, life uint32, key []byte, values []uint64) bool {
 		if max--; max < 0 {
@@ -89,6 +95,18 @@ func (r *receiver) read(t *testing.T, now uint32, max int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (r *receiver) readShared(t *testing.T, now uint32, limit int) {
+	var out Stretch
+	enc, _ := r.c.t.Encoder(plainAppender)
+	if _, err := r.c.Encode(&out, limit, now, enc); err != nil {
+		t.Fatal(err)
+	}
+	eachPlain(out.Bytes, func(_, life uint32, key []byte, values []uint64) {
+		r.seen[string(key)] = values
+		r.till[string(key)] = now + life
+	})
 }
 
 // TestModel plays random updates, sessions, drops and time against the model, and readers of different speed: in the end each has the truth.
@@ -116,8 +134,8 @@ func playModel(t *testing.T, rnd *rand.Rand) {
 		begin(p)
 	}
 	var readers []*receiver
-	for range 3 {
-		readers = append(readers, &receiver{c: table.Subscribe(func() {}), seen: map[string][]uint64{}, till: map[string]uint32{}})
+	for i := range 6 {
+		readers = append(readers, &receiver{c: table.Subscribe(func() {}), seen: map[string][]uint64{}, till: map[string]uint32{}, shares: i%2 == 1})
 	}
 	for range 1500 {
 		p := peers[rnd.IntN(len(peers))]

@@ -45,7 +45,7 @@ func (s *shard) setConnected(number uint16, connected bool) {
 func (s *shard) touchAll(number uint16) {
 	s.eachRow(0, func(r ref, row []uint32) bool {
 		if findContribution(s, row, number) >= 0 {
-			s.changed = s.log.touch(row, r, s.rows) || s.changed
+			s.changed = s.touch(r, row) || s.changed
 		}
 		return true
 	})
@@ -128,7 +128,7 @@ func (t *Table) drop(name string, staleOnly bool, now uint32) int {
 		t.mu.Unlock()
 		return 0
 	}
-	var keep *uint8
+	var keep *uint32
 	if staleOnly {
 		gen := p.generation
 		keep = &gen
@@ -138,7 +138,7 @@ func (t *Table) drop(name string, staleOnly bool, now uint32) int {
 }
 
 // dropRows drops a peer's contributions, but for those of the generation keep if there is one, and tells how many.
-func (t *Table) dropRows(number uint16, keep *uint8, now uint32) (n int) {
+func (t *Table) dropRows(number uint16, keep *uint32, now uint32) (n int) {
 	for i := range t.shards {
 		from, all := uint64(0), false
 		for !all {
@@ -151,7 +151,7 @@ func (t *Table) dropRows(number uint16, keep *uint8, now uint32) (n int) {
 }
 
 // drop handles some rows from a place on, under one lock.
-func (s *shard) drop(number uint16, keep *uint8, from uint64, now uint32) (n int, at uint64, all bool) {
+func (s *shard) drop(number uint16, keep *uint32, from uint64, now uint32) (n int, at uint64, all bool) {
 	s.mu.Lock()
 	defer s.unlock()
 	budget := tickBudget
@@ -160,7 +160,7 @@ func (s *shard) drop(number uint16, keep *uint8, from uint64, now uint32) (n int
 			return false
 		}
 		i := findContribution(s, row, number)
-		if i < 0 || keep != nil && uint8(s.contribution(row, i)[who]>>generationShift) == *keep {
+		if i < 0 || keep != nil && generation(s.contribution(row, i)) == *keep {
 			return true
 		}
 		s.dropContribution(row, i)
@@ -192,6 +192,8 @@ func (t *Table) Clear(key []byte, now uint32) bool {
 // rebuild lays the shard's rows out for another definition. With another key nothing can be kept.
 func (s *shard) rebuild(old, def *sticktable.Definition) {
 	before := &shard{t: s.t, lay: s.lay, contrib: s.contrib, slabs: s.slabs}
+	defer before.empty()
+	s.slabs = [numClasses]slab{}
 	s.reset(newLayout(def))
 	if !sameKey(old, def) {
 		return
@@ -201,6 +203,13 @@ func (s *shard) rebuild(old, def *sticktable.Definition) {
 		s.adopt(before, row, moves)
 		return true
 	})
+}
+
+// empty gives the memory of all rows back.
+func (s *shard) empty() {
+	for c := range s.slabs {
+		s.slabs[c].empty(s.t.arena)
+	}
 }
 
 // wordMove copies words of a contribution from the old layout to the new one.
@@ -229,12 +238,16 @@ func (s *shard) adopt(before *shard, row []uint32, moves []wordMove) {
 	key := before.key(row)
 	hash := s.t.hash(key)
 	r := s.create(hash, key)
-	for count(row) > 1<<r.class() {
+	for r != noRef && count(row) > 1<<r.class() {
 		r = s.grow(r)
+	}
+	if r == noRef {
+		s.counted.crowded++
+		return
 	}
 	to := s.row(r)
 	to[sentUntil] = row[sentUntil]
-	to[meta] = row[meta] & (countMask | sentOnce | sentForever)
+	to[meta] |= row[meta] & (countMask | sentOnce | sentForever | partial)
 	for i := range count(row) {
 		a, b := before.contribution(row, i), s.contribution(to, i)
 		copy(b[:contribHead], a[:contribHead])
@@ -242,7 +255,7 @@ func (s *shard) adopt(before *shard, row []uint32, moves []wordMove) {
 			copy(b[contribHead+m.to:][:m.n], a[contribHead+m.from:][:m.n])
 		}
 	}
-	s.log.touch(to, r, s.rows)
+	s.touch(r, to)
 	if row[meta]&armed != 0 {
 		s.wheel.arm(s, r, to, row[due], s.wheel.tick<<tickShift)
 	}

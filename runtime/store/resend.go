@@ -11,12 +11,12 @@ const (
 
 // The bucket is kept in meta: what is out of it, and when that was, in twelfths of a period. After 21 periods without a resend that is ambiguous, and the bucket may be taken for emptier than it is.
 const (
-	spentShift = 12
+	spentShift = 16
 	spentMask  = 0xf
-	whenShift  = 16
+	whenShift  = 20
 	whenMask   = 0xff
 
-	owed uint32 = 1 << 24 // a boundary went by without a resend
+	owed uint32 = 1 << 28 // a boundary went by without a resend
 )
 
 // gain is the time, in ms, in which a bucket gains a resend.
@@ -50,8 +50,8 @@ func (s *shard) resends(row []uint32, now uint32) bool {
 // gains a resend. With a single contributor that counts they are exact by themselves, and with a rate of 1 or less they cannot be wrong by more than a count.
 // The look goes back to before the boundaries that the row was due for, however late the wheel is: past them a contributor may count no more.
 func (s *shard) drifts(row []uint32, before, now uint32) (drifts, urgent bool) {
-	live := s.live(row)
-	if len(live) < 2 {
+	counting := s.counting(row)
+	if len(counting) < 2 {
 		return false, false
 	}
 	for i := range s.lay.fields {
@@ -59,13 +59,13 @@ func (s *shard) drifts(row []uint32, before, now uint32) (drifts, urgent bool) {
 		if f.kind != rateKind || f.period == 0 {
 			continue
 		}
-		sum := f.rate(live, before)
+		sum := f.rate(counting, before)
 		e, c, p := sum.value()
 		rate := Rate(e, c, p, f.period)
 		if sum.counting < 2 || rate <= 1 {
 			continue
 		}
-		bend, found := f.bend(live, before, now)
+		bend, found := f.bend(counting, before, now)
 		drifts = drifts || found
 		urgent = urgent || 2*bend*uint64(s.gain()) > uint64(f.period)*max(1, rate/100)
 	}
@@ -73,9 +73,9 @@ func (s *shard) drifts(row []uint32, before, now uint32) (drifts, urgent bool) {
 }
 
 // bend gives by how many counts a period the slope of the sum changes at boundaries between two times, and whether there are any.
-func (f *field) bend(live [][]uint32, before, now uint32) (total uint64, found bool) {
+func (f *field) bend(counting [][]uint32, before, now uint32) (total uint64, found bool) {
 	at := contribHead + f.word
-	for _, c := range live {
+	for _, c := range counting {
 		tick, curr, prev := c[at], c[at+1], c[at+2]
 		if curr|prev == 0 {
 			continue

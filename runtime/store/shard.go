@@ -2,48 +2,30 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"sync"
 	"unsafe"
 )
 
-// ref names a row: its class in the upper 3 bits, its number in the class in the others.
-type ref uint32
-
-const (
-	classBits           = 3
-	numClasses          = 1 << classBits // room for 1, 2, 4 … 128 contributions
-	indexBits           = 32 - classBits
-	indexMask           = 1<<indexBits - 1
-	chunkBits           = 10 // rows in a chunk: 1,024
-	maxContributors     = 1 << (numClasses - 1)
-	noRef           ref = 1<<32 - 1
-)
-
-func newRef(class, index int) ref { return ref(class<<indexBits | index) }
-func (r ref) class() int          { return int(r >> indexBits) }
-func (r ref) index() int          { return int(r & indexMask) }
-
 // Words of a row's head.
 const (
-	seqLo = iota // place in the log of the row's latest change, 64 bits; deadSeq for a free row
-	seqHi
-	next      // wheel
-	prev      // wheel: the row before, or bucketMark and the bucket
-	due       // when the wheel looks at the row next
-	sentUntil // when receivers forget what they were sent last, if meta has sentOnce and not sentForever
-	meta      // count of contributions in the lower 8 bits, flags, and how often the row may be sent again (resend.go)
+	seq       = iota // place in the log of the row's latest change, the lower 32 bits; in a free slot the next one
+	due              // when the wheel looks at the row next, if armed
+	sentUntil        // when receivers forget what they were sent last, if sentOnce and not sentForever
+	meta             // count of contributions in the lower 11 bits, flags, and how often the row may be sent again (resend.go)
 	headWords
 )
 
 const (
-	countMask          = 0xff
-	armed       uint32 = 1 << (8 + iota) // in the wheel
-	sentOnce                             // some receiver was sent the row
-	sentForever                          // and without an end of life
-	deadSeq     uint64 = 1<<64 - 1
+	countMask          = 1<<11 - 1
+	inUse       uint32 = 1 << (11 + iota - 1) // not a free slot
+	armed                                     // in the wheel
+	sentOnce                                  // some receiver was sent the row
+	sentForever                               // and without an end of life
+	partial                                   // the key was evicted, and not all who contributed to it have told of it again
 )
 
-// Words of a contribution's head: the peer in the lower 16 bits, its session's generation in the next 8, flags above; then the deadline.
+// Words of a contribution's head: the peer in the lower 16 bits, its session's generation in the next 15, and a flag; then the deadline.
 const (
 	who = iota
 	deadline
@@ -52,16 +34,12 @@ const (
 
 const (
 	generationShift        = 16
-	noDeadline      uint32 = 1 << 24
+	generationMask  uint32 = 1<<15 - 1
+	noDeadline      uint32 = 1 << 31
 )
 
-// slab holds the rows of one class.
-type slab struct {
-	chunks [][]uint32
-	stride int
-	rows   int   // rows ever made
-	free   []ref // rows to use again
-}
+// generation is that of the session in which the contribution was made.
+func generation(c []uint32) uint32 { return c[who] >> generationShift & generationMask }
 
 // shard is a part of a table: the rows whose keys hash to it.
 type shard struct {
@@ -71,69 +49,40 @@ type shard struct {
 	lay     *layout
 	contrib int // words of a contribution
 	slabs   [numClasses]slab
+	class   int // that rows are made in: most get there
 	index   index
 	log     changeLog
 	wheel   wheel
 	rows    int        // live
 	values  []uint64   // of the sum that was made last
-	scratch [][]uint32 // of live
+	scratch [][]uint32 // of counting
+	pieces  [numPieces]piece
+	made    uint32 // pieces
 
 	peers   []peerState // by the peer's number
 	changed bool        // receivers have news from this turn with the lock
 	counted counters
+	ahead   uint32 // what was read ahead: it must be kept, or reading it would be left out
 }
 
 // reset empties the shard and lays its rows out anew.
 func (s *shard) reset(lay *layout) {
 	s.lay = lay
 	s.contrib = contribHead + lay.words
-	s.slabs = [numClasses]slab{}
+	s.empty()
 	for c := range s.slabs {
-		s.slabs[c].stride = headWords + lay.keyWords + s.contrib<<c
+		s.slabs[c].init(headWords + lay.keyWords + s.contrib<<c)
 	}
-	s.index = index{}
-	s.log.reset()
-	s.wheel.heads = [wheelLevels * wheelBuckets]uint32{}
-	s.wheel.armed.Store(0)
+	s.class = 0
+	s.index.empty(s.t.arena)
+	s.log.reset(s.t.arena)
+	s.wheel.reset(s.t.arena)
 	s.rows = 0
 	s.values = make([]uint64, lay.slots)
+	s.pieces = [numPieces]piece{}
 }
 
-// row gives a row's words. They stay where they are until the row moves or dies.
-func (s *shard) row(r ref) []uint32 {
-	sl := &s.slabs[r.class()]
-	i := r.index()
-	at := (i & (1<<chunkBits - 1)) * sl.stride
-	return sl.chunks[i>>chunkBits][at : at+sl.stride : at+sl.stride]
-}
-
-func (s *shard) newRow(class int) ref {
-	sl := &s.slabs[class]
-	if n := len(sl.free); n > 0 {
-		r := sl.free[n-1]
-		sl.free = sl.free[:n-1]
-		clear(s.row(r))
-		return r
-	}
-	if sl.rows>>chunkBits == len(sl.chunks) {
-		sl.chunks = append(sl.chunks, make([]uint32, sl.stride<<chunkBits))
-	}
-	r := newRef(class, sl.rows)
-	sl.rows++
-	return r
-}
-
-func (s *shard) freeRow(r ref) {
-	row := s.row(r)
-	setSeq(row, deadSeq)
-	row[meta] = 0
-	sl := &s.slabs[r.class()]
-	sl.free = append(sl.free, r)
-}
-
-func seq(row []uint32) uint64       { return uint64(row[seqLo]) | uint64(row[seqHi])<<32 }
-func setSeq(row []uint32, v uint64) { row[seqLo], row[seqHi] = uint32(v), uint32(v>>32) }
-func count(row []uint32) int        { return int(row[meta] & countMask) }
+func count(row []uint32) int { return int(row[meta] & countMask) }
 
 // keyBytes is the row's key area, padding included. It aliases the row.
 func (s *shard) keyBytes(row []uint32) []byte {
@@ -154,6 +103,16 @@ func (s *shard) key(row []uint32) []byte {
 	return b
 }
 
+// hasKey tells whether the row is the key's.
+func (s *shard) hasKey(row []uint32, key []byte) bool {
+	if len(key) == 4 && s.lay.keyWords == 1 {
+		return row[headWords] == binary.NativeEndian.Uint32(key)
+	}
+	return bytes.Equal(s.key(row), key)
+}
+
+func (s *shard) hashOf(r ref) uint64 { return s.t.hash(s.key(s.row(r))) }
+
 func (s *shard) contribution(row []uint32, i int) []uint32 {
 	at := headWords + s.lay.keyWords + i*s.contrib
 	return row[at : at+s.contrib : at+s.contrib]
@@ -161,47 +120,61 @@ func (s *shard) contribution(row []uint32, i int) []uint32 {
 
 // find looks a key up; noRef when it is not there.
 func (s *shard) find(hash uint64, key []byte) ref {
-	for at := s.index.first(hash); ; at = s.index.after(at) {
-		tag, r := s.index.at(at)
-		if r == noRef {
-			return noRef
+	if len(s.index.buckets) == 0 {
+		return noRef
+	}
+	tag := indexTag(hash)
+	for at := s.index.home(hash); ; at = s.index.after(at) {
+		b := &s.index.buckets[at]
+		for i := range b.tags {
+			if r := b.refs[i]; b.tags[i] == tag && r != noRef && s.hasKey(s.row(r), key) {
+				return r
+			}
 		}
-		if tag == indexTag(hash) && bytes.Equal(s.key(s.row(r)), key) {
-			return r
+		if b.past == 0 {
+			return noRef
 		}
 	}
 }
 
-// create makes a row without contributions.
+// create makes a row without contributions; noRef if there can be no more.
 func (s *shard) create(hash uint64, key []byte) ref {
-	r := s.newRow(0)
+	r := s.newRow(s.class)
+	if r == noRef {
+		return noRef
+	}
 	row := s.row(r)
 	copy(s.keyBytes(row), key)
-	setSeq(row, deadSeq)
-	s.index.insert(hash, r)
+	row[seq] = uint32(s.log.mark - 1) // no receiver waits for it
+	s.index.insert(s.t.arena, hash, r, s.hashOf)
 	s.rows++
 	return r
 }
 
 // remove ends a row.
 func (s *shard) remove(r ref) {
-	row := s.row(r)
-	s.wheel.disarm(s, r, row)
-	s.index.remove(s.t.hash(s.key(row)), r)
+	s.index.remove(s.hashOf(r), r)
 	s.freeRow(r)
 	s.rows--
 }
 
-// grow moves a row to the next class and gives its new place.
+// grow moves a row to the next class and gives its new place; noRef if there can be no more rows of that class.
 func (s *shard) grow(r ref) ref {
 	to := s.newRow(r.class() + 1)
+	if to == noRef {
+		return noRef
+	}
 	old, row := s.row(r), s.row(to)
 	copy(row, old)
-	if old[meta]&armed != 0 {
-		s.wheel.replace(s, r, to)
-	}
-	s.index.replace(s.t.hash(s.key(old)), r, to)
-	s.log.replace(seq(old), to)
+	s.index.replace(s.hashOf(r), r, to)
+	s.log.replace(r, to, row)
 	s.freeRow(r)
+	if row[meta]&armed != 0 {
+		s.wheel.push(s, to, row[due], s.wheel.tick)
+	}
+	s.class = 0
+	for s.class+1 < numClasses && s.slabs[s.class+1].rows > s.slabs[s.class].rows {
+		s.class++
+	}
 	return to
 }

@@ -35,9 +35,11 @@ func (t *Table) Stats() Stats {
 
 // bytes is the memory that the shard holds.
 func (s *shard) bytes() uint64 {
-	n := 8*len(s.index.slots) + 4*len(s.log.ring)
+	words := len(s.index.words) + len(s.log.ring) + len(s.wheel.chunks)*chunkWords
 	for i := range s.slabs {
-		n += len(s.slabs[i].chunks) * s.slabs[i].stride << chunkBits * 4
+		for _, c := range s.slabs[i].chunks {
+			words += len(c)
+		}
 	}
-	return uint64(n)
+	return uint64(words) * 4
 }

@@ -8,8 +8,8 @@ import (
 
 const rateKind = sticktable.FreqCtr
 
-// live lists the row's contributions that count. It is good until the next call.
-func (s *shard) live(row []uint32) [][]uint32 {
+// counting lists the row's contributions that count. It is good until the next call.
+func (s *shard) counting(row []uint32) [][]uint32 {
 	list := s.scratch[:0]
 	for i := range count(row) {
 		if c := s.contribution(row, i); s.counts(c) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,12 +23,15 @@ type Table struct {
 	name string
 	seed maphash.Seed
 
+	arena *arena
+
 	mu      sync.Mutex // guards what follows; taken before any shard's lock
 	peers   []*peer    // a peer's number is its place
 	def     sticktable.Definition
 	left    []Mismatch
 	version atomic.Uint64 // counts changes of def
 	cursors atomic.Pointer[[]*Cursor]
+	encoder *Encoder
 
 	shards  [numShards]shard
 	updates atomic.Uint64
@@ -39,7 +43,7 @@ type peer struct {
 	name       string
 	def        sticktable.Definition
 	defined    bool
-	generation uint8 // of its present or last session
+	generation uint32 // of its present or last session, 15 bits: it comes round after 32,768 sessions of which none ended a lesson
 	connected  bool
 	source     *Source               // its way in; nil if it has none
 	refused    sticktable.Definition // that it is to define again; its Key is invalid if it is not
@@ -54,7 +58,8 @@ type Mismatch struct {
 
 // New makes an empty table of that wire name.
 func New(name string) *Table {
-	t := &Table{name: name, seed: maphash.MakeSeed()}
+	t := &Table{name: name, seed: maphash.MakeSeed(), arena: &arena{}}
+	runtime.AddCleanup(t, (*arena).release, t.arena)
 	t.cursors.Store(&[]*Cursor{})
 	lay := newLayout(&t.def)
 	for i := range t.shards {
@@ -94,7 +99,7 @@ func (t *Table) shardOf(hash uint64) *shard { return &t.shards[hash>>58] }
 type Source struct {
 	t      *Table
 	number uint16
-	gen    uint8
+	gen    uint32
 	expire uint32 // ms, the longest life of its entries; Forever where they do not expire
 
 	moves []move // this and dead are guarded by every shard's lock: written under all of them, read under any
@@ -106,7 +111,7 @@ func (t *Table) Begin(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.peers[t.peer(name)]
-	p.generation++
+	p.generation = (p.generation + 1) & generationMask
 	p.refused = sticktable.Definition{}
 	t.setConnected(p, true)
 }
@@ -303,7 +308,7 @@ func (t *Table) Tick(now uint32) {
 	t.clock.Store(now)
 	for i := range t.shards {
 		s := &t.shards[i]
-		if s.wheel.armed.Load() == 0 {
+		if s.wheel.listed.Load() == 0 {
 			continue
 		}
 		s.mu.Lock()

@@ -69,7 +69,7 @@ func (s *shard) entries(from uint64, now uint32) (list []Entry, at uint64, all b
 		if len(list) == rangeBatch {
 			return false
 		}
-		if len(s.live(row)) > 0 {
+		if len(s.counting(row)) > 0 {
 			list = append(list, s.entry(row, now))
 		}
 		return true
@@ -78,7 +78,7 @@ func (s *shard) entries(from uint64, now uint32) (list []Entry, at uint64, all b
 }
 
 func (s *shard) entry(row []uint32, now uint32) Entry {
-	live := s.live(row)
+	live := s.counting(row)
 	return Entry{Key: slices.Clone(s.key(row)), Life: s.life(live, now), Values: slices.Clone(s.sum(live, now))}
 }
 
@@ -90,7 +90,7 @@ func (t *Table) contributions(s *shard, row []uint32, now uint32) []Contribution
 		number := uint16(c[who])
 		p := t.peers[number]
 		list[i] = Contribution{
-			Peer: p.name, Connected: s.peer(number).connected, Standby: !s.counts(c), Stale: uint8(c[who]>>generationShift) != p.generation,
+			Peer: p.name, Connected: s.peer(number).connected, Standby: !s.counts(c), Stale: generation(c) != p.generation,
 			Life: Forever, Values: make([]uint64, s.lay.slots),
 		}
 		if c[who]&noDeadline == 0 {

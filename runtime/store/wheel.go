@@ -2,12 +2,17 @@ package store
 
 import "sync/atomic"
 
-// wheel is a timer for rows: five levels of 64 buckets, each a list linked through the rows. It is lazy: a row that is due later than its bucket says is armed anew
-// when the bucket comes up, so that an update, which only prolongs, costs nothing here.
+// wheel is a timer for rows: five levels of 64 buckets, each a list of blocks of references. A row is listed where it was armed for, and nothing is taken out of a list: what
+// the row says of itself when the list comes up decides. One that is due later by now is listed anew then, so that an update, which only prolongs, costs nothing
+// here; one that became due earlier is listed twice, and passed over where it was.
 type wheel struct {
-	tick  uint32                             // the last tick that was done
-	armed atomic.Int32                       // rows; read without the lock by Tick
-	heads [wheelLevels * wheelBuckets]uint32 // ref + 1 of the first row, 0 when empty
+	tick   uint32                             // the last tick that was done
+	listed atomic.Int32                       // references; read without the lock by Tick
+	heads  [wheelLevels * wheelBuckets]uint32 // the first block of each bucket plus one, 0 when empty: only that may have room
+	chunks [][]uint32                         // that the blocks lie in
+	blocks uint32                             // ever made
+	free   uint32                             // the first free block plus one, linked
+	warmed uint32                             // block plus one whose rows were read ahead
 }
 
 const (
@@ -18,21 +23,76 @@ const (
 	tickBits     = 32 - tickShift
 	tickMask     = 1<<tickBits - 1
 
-	// bucketMark in a row's prev says that the row is its bucket's first; the bucket's number stands in the lower bits.
-	// No row has such a reference: class 7 would need 2²⁹−320 rows.
-	bucketMark = 1<<32 - 1024
+	// A block is one cache line: the next block plus one, how many references it holds, and those.
+	blockWords  = 16
+	blockNext   = 0
+	blockCount  = 1
+	blockHead   = 2
+	chunkBlocks = chunkWords / blockWords
 )
 
-// arm puts the row into the bucket for the time at, or for the first tick after now if that has passed.
+// reset forgets all rows.
+func (w *wheel) reset(a *arena) {
+	for _, c := range w.chunks {
+		a.put(c)
+	}
+	w.heads = [wheelLevels * wheelBuckets]uint32{}
+	w.chunks, w.blocks, w.free, w.warmed = nil, 0, 0, 0
+	w.listed.Store(0)
+}
+
+func (w *wheel) block(n uint32) []uint32 {
+	at := n % chunkBlocks * blockWords
+	return w.chunks[n/chunkBlocks][at : at+blockWords : at+blockWords]
+}
+
+func (w *wheel) newBlock(a *arena) uint32 {
+	if w.free != 0 {
+		n := w.free - 1
+		w.free = w.block(n)[blockNext]
+		return n
+	}
+	if int(w.blocks/chunkBlocks) == len(w.chunks) {
+		w.chunks = append(w.chunks, a.chunk())
+	}
+	w.blocks++
+	return w.blocks - 1
+}
+
+// arm sees to it that the wheel looks at the row at the time at, or at the first tick after now if that has passed.
 func (w *wheel) arm(s *shard, r ref, row []uint32, at, now uint32) {
-	if w.armed.Load() == 0 {
+	if row[meta]&armed != 0 && int32(row[due]-at) <= 0 {
+		return // it looks early enough
+	}
+	if w.listed.Load() == 0 {
 		w.tick = now >> tickShift
 	}
 	row[due] = at
-	t := notBefore((at+1<<tickShift-1)>>tickShift, now>>tickShift+1)
-	w.link(s, r, row, notBefore(t, w.tick+1), w.tick)
 	row[meta] |= armed
-	w.armed.Add(1)
+	w.push(s, r, at, now>>tickShift)
+	if int(w.listed.Load()) > s.rows+s.rows/2+minListed {
+		w.rebuild(s)
+	}
+}
+
+// minListed spares small shards from being listed anew all the time.
+const minListed = 1024
+
+// push lists the row for the time at, at the soonest for the tick after base or the last one done.
+func (w *wheel) push(s *shard, r ref, at, base uint32) {
+	t := notBefore((at+1<<tickShift-1)>>tickShift, base+1)
+	w.list(s, r, notBefore(t, w.tick+1), w.tick)
+}
+
+// rebuild lists each row once: peers whose updates make rows due ever earlier leave many references behind.
+func (w *wheel) rebuild(s *shard) {
+	w.reset(s.t.arena)
+	s.eachRow(0, func(r ref, row []uint32) bool {
+		if row[meta]&armed != 0 {
+			w.push(s, r, row[due], w.tick)
+		}
+		return true
+	})
 }
 
 // notBefore is the later of two ticks.
@@ -43,65 +103,67 @@ func notBefore(t, soonest uint32) uint32 {
 	return t & tickMask
 }
 
-// link puts the row into the bucket of tick t, at the level that its distance from base asks for.
-func (w *wheel) link(s *shard, r ref, row []uint32, t, base uint32) {
+// list puts the row into the bucket of tick t, at the level that its distance from base asks for.
+func (w *wheel) list(s *shard, r ref, t, base uint32) {
 	distance := (t - base) & tickMask
 	level := 0
 	for distance>>(levelBits*(level+1)) != 0 {
 		level++
 	}
-	bucket := uint32(level*wheelBuckets) + t>>(levelBits*level)&(wheelBuckets-1)
-	first := w.heads[bucket]
-	row[next], row[prev] = first, bucketMark|bucket
-	if first != 0 {
-		s.row(ref(first - 1))[prev] = uint32(r)
+	head := &w.heads[uint32(level*wheelBuckets)+t>>(levelBits*level)&(wheelBuckets-1)]
+	if *head == 0 || w.block(*head - 1)[blockCount] == blockWords-blockHead {
+		n := w.newBlock(s.t.arena)
+		b := w.block(n)
+		b[blockNext], b[blockCount] = *head, 0
+		*head = n + 1
 	}
-	w.heads[bucket] = uint32(r) + 1
+	b := w.block(*head - 1)
+	b[blockHead+b[blockCount]] = uint32(r)
+	b[blockCount]++
+	w.listed.Add(1)
 }
 
-// disarm takes the row out of its bucket.
-func (w *wheel) disarm(s *shard, r ref, row []uint32) {
-	if row[meta]&armed == 0 {
-		return
+// take takes a reference out of a bucket that is not empty, and gives the row, or nil if that is no more.
+func (w *wheel) take(s *shard, bucket uint32) (ref, []uint32) {
+	n := w.heads[bucket] - 1
+	b := w.block(n)
+	if w.warmed != w.heads[bucket] {
+		w.warmed = w.heads[bucket]
+		w.warm(s, b)
 	}
-	w.setNext(s, row[prev], row[next])
-	if row[next] != 0 {
-		s.row(ref(row[next] - 1))[prev] = row[prev]
+	b[blockCount]--
+	r := ref(b[blockHead+b[blockCount]])
+	if b[blockCount] == 0 {
+		w.heads[bucket] = b[blockNext]
+		b[blockNext] = w.free
+		w.free = n + 1
 	}
-	row[meta] &^= armed
-	w.armed.Add(-1)
+	w.listed.Add(-1)
+	return r, s.listedRow(r)
 }
 
-// replace follows an armed row that moved from r to to.
-func (w *wheel) replace(s *shard, r, to ref) {
-	row := s.row(to)
-	w.setNext(s, row[prev], uint32(to)+1)
-	if row[next] != 0 {
-		s.row(ref(row[next] - 1))[prev] = uint32(to)
+// warm reads the rows of a block ahead: reads that do not wait for each other cost a third of reads that do.
+func (w *wheel) warm(s *shard, b []uint32) {
+	for _, r := range b[blockHead:][:b[blockCount]] {
+		if row := s.listedRow(ref(r)); row != nil {
+			s.ahead += row[len(row)-1]
+		}
 	}
-}
-
-// setNext changes what follows the row or bucket that a prev word names.
-func (w *wheel) setNext(s *shard, before, follows uint32) {
-	if before >= bucketMark {
-		w.heads[before&^bucketMark] = follows
-		return
-	}
-	s.row(ref(before))[next] = follows
 }
 
 // advance fires what is due up to now, at most budget rows, and tells whether it got through. What is left is done by the next call.
 func (w *wheel) advance(s *shard, now uint32, budget int) bool {
 	target := now >> tickShift
-	if w.armed.Load() == 0 {
+	if w.listed.Load() == 0 {
 		w.tick = target
+		w.reset(s.t.arena)
 	}
 	for w.tick != target {
 		tick := (w.tick + 1) & tickMask
 		if !w.cascade(s, tick, &budget) {
 			return false
 		}
-		w.tick = tick // before rows are armed again: 63 ticks on from the one before are a bucket of level 1 that has come up already
+		w.tick = tick // before rows are listed again: 63 ticks on from the one before are a bucket of level 1 that has come up already
 		if !w.fire(s, tick, now, &budget) {
 			w.tick = (tick - 1) & tickMask
 			return false
@@ -113,7 +175,8 @@ func (w *wheel) advance(s *shard, now uint32, budget int) bool {
 // cascade moves the rows of higher levels whose span begins at tick into the buckets below.
 func (w *wheel) cascade(s *shard, tick uint32, budget *int) bool {
 	for level := wheelLevels - 1; level > 0; level-- {
-		if tick&(1<<(levelBits*level)-1) != 0 {
+		span := uint32(1) << (levelBits * level)
+		if tick&(span-1) != 0 {
 			continue
 		}
 		bucket := uint32(level*wheelBuckets) + tick>>(levelBits*level)&(wheelBuckets-1)
@@ -121,25 +184,31 @@ func (w *wheel) cascade(s *shard, tick uint32, budget *int) bool {
 			if *budget--; *budget < 0 {
 				return false
 			}
-			r := ref(w.heads[bucket] - 1)
-			row := s.row(r)
-			w.disarm(s, r, row)
-			row[meta] |= armed
-			w.armed.Add(1)
-			w.link(s, r, row, notBefore((row[due]+1<<tickShift-1)>>tickShift, tick), tick)
+			r, row := w.take(s, bucket)
+			if row == nil || row[meta]&armed == 0 {
+				continue
+			}
+			at := notBefore((row[due]+1<<tickShift-1)>>tickShift, tick)
+			if (at-tick)&tickMask < span { // else it is listed where that time comes up
+				w.list(s, r, at, tick)
+			}
 		}
 	}
 	return true
 }
 
+// fire looks at the rows of a tick.
 func (w *wheel) fire(s *shard, tick, now uint32, budget *int) bool {
 	bucket := tick & (wheelBuckets - 1)
 	for w.heads[bucket] != 0 && w.tick == tick { // arm sets an empty wheel to now: nothing is late then
 		if *budget--; *budget < 0 {
 			return false
 		}
-		r := ref(w.heads[bucket] - 1)
-		w.disarm(s, r, s.row(r))
+		r, row := w.take(s, bucket)
+		if row == nil || row[meta]&armed == 0 || int32(row[due]-tick<<tickShift) > 0 {
+			continue
+		}
+		row[meta] &^= armed
 		s.expire(r, now)
 	}
 	return true

@@ -1,0 +1,103 @@
+package store
+
+import "sync"
+
+// chunkWords is the size of a chunk, 32 KiB: what a shard with a single row of a class holds.
+const chunkWords = 1 << 13
+
+// arena hands out the memory of one table's rows in chunks, mapped from the system: the Go collector neither looks at it nor lets it grow to twice its size, and
+// what is freed goes back to the system soon.
+type arena struct {
+	mu      sync.Mutex
+	regions map[*uint32][]byte // all that was mapped, by the first usable word
+	rest    []uint32           // of the newest region
+	free    [][]uint32         // to be handed out again
+	cold    [][]uint32         // the same, their memory given back
+	size    int                // words of the newest region
+}
+
+const (
+	firstRegion = 2 * chunkWords
+	largeRegion = 1 << 20 // words, 4 MiB: from here on huge pages are asked for
+	hotChunks   = 16
+)
+
+// chunk hands out a chunk, all 0.
+func (a *arena) chunk() []uint32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, list := range []*[][]uint32{&a.free, &a.cold} {
+		if n := len(*list); n > 0 {
+			c := (*list)[n-1]
+			*list = (*list)[:n-1]
+			return c
+		}
+	}
+	if len(a.rest) == 0 {
+		a.size = min(max(firstRegion, 2*a.size), largeRegion)
+		a.rest = a.mapWords(a.size, a.size == largeRegion)
+	}
+	c := a.rest[:chunkWords:chunkWords]
+	a.rest = a.rest[chunkWords:]
+	return c
+}
+
+func (a *arena) mapWords(words int, huge bool) []uint32 {
+	region, usable := mapWords(words, huge)
+	if region != nil {
+		if a.regions == nil {
+			a.regions = map[*uint32][]byte{}
+		}
+		a.regions[&usable[0]] = region
+	}
+	return usable
+}
+
+// words hands out any number of words, all 0.
+func (a *arena) words(n int) []uint32 {
+	if n < smallWords {
+		return make([]uint32, n)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.mapWords(n, false)
+}
+
+// smallWords are left to the Go heap.
+const smallWords = chunkWords / 2
+
+// putWords takes back what words gave.
+func (a *arena) putWords(w []uint32) {
+	if len(w) < smallWords {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if region := a.regions[&w[0]]; region != nil {
+		delete(a.regions, &w[0])
+		unmap(region)
+	}
+}
+
+// put takes a chunk back.
+func (a *arena) put(c []uint32) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.free) < hotChunks {
+		clear(c)
+		a.free = append(a.free, c)
+		return
+	}
+	giveBack(c)
+	a.cold = append(a.cold, c)
+}
+
+// release gives everything back. Nothing that was handed out may be touched afterwards.
+func (a *arena) release() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.regions {
+		unmap(r)
+	}
+	a.regions, a.rest, a.free, a.cold = nil, nil, nil, nil
+}

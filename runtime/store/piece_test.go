@@ -1,0 +1,104 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"stktc/topology/sticktable"
+)
+
+// plainAppender appends a sum without any encoding.
+func plainAppender(sticktable.Definition) func(buf []byte, id, life uint32, key []byte, values []uint64) []byte {
+	return func(buf []byte, id, life uint32, key []byte, values []uint64) []byte {
+		buf = binary.LittleEndian.AppendUint32(buf, id)
+		buf = binary.LittleEndian.AppendUint32(buf, life)
+		buf = append(buf, byte(len(key)), byte(len(values)))
+		buf = append(buf, key...)
+		for _, v := range values {
+			buf = binary.LittleEndian.AppendUint64(buf, v)
+		}
+		return buf
+	}
+}
+
+// eachPlain reads what plainAppender appended.
+func eachPlain(b []byte, f func(id, life uint32, key []byte, values []uint64)) {
+	for len(b) > 0 {
+		id, life, keyLen := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]), int(b[8])
+		values := make([]uint64, b[9])
+		key := b[10:][:keyLen]
+		b = b[10+keyLen:]
+		for i := range values {
+			values[i] = binary.LittleEndian.Uint64(b[8*i:])
+		}
+		b = b[8*len(values):]
+		f(id, life, key, values)
+	}
+}
+
+// TestSharedNeverGoesBack: what is made for one receiver and given to others is never older than what those had from a walk over the rows, and in the end
+// all have the newest.
+func TestSharedNeverGoesBack(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { playShared(t, rand.New(rand.NewPCG(seed, 1))) })
+	}
+}
+
+func playShared(t *testing.T, rnd *rand.Rand) {
+	const keys = 3000
+	table := New("t.sum")
+	table.Begin("a")
+	src, err := table.Source("a", sticktable.Definition{
+		Key: sticktable.IPv4, KeyLen: 4, Expire: time.Hour, Columns: []sticktable.Column{{Type: sticktable.GPC0, Elems: 1}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc, _ := table.Encoder(plainAppender)
+	var cursors [4]*Cursor
+	var seen [4]map[uint32]uint64
+	for i := range cursors {
+		cursors[i], seen[i] = table.Subscribe(func() {}), map[uint32]uint64{}
+	}
+	read := func(i, limit int, now uint32) {
+		var out Stretch
+		if _, err := cursors[i].Encode(&out, limit, now, enc); err != nil {
+			t.Fatal(err)
+		}
+		eachPlain(out.Bytes, func(_, _ uint32, key []byte, values []uint64) {
+			k := binary.BigEndian.Uint32(key)
+			if values[0] < seen[i][k] {
+				t.Fatalf("receiver %d: key %d went from %d to %d", i, k, seen[i][k], values[0])
+			}
+			seen[i][k] = values[0]
+		})
+	}
+	values := make([]uint64, keys)
+	for now := uint32(0); now < 1000; now++ {
+		var b Batch
+		for range rnd.IntN(200) {
+			k := rnd.Uint32N(keys)
+			values[k]++
+			b.Add(binary.BigEndian.AppendUint32(nil, k), 3_600_000, values[k:k+1])
+		}
+		src.Apply(&b, now/4)
+		if i := rnd.IntN(len(cursors)); rnd.IntN(50) == 0 {
+			cursors[i].Rewind()
+		} else {
+			read(i, rnd.IntN(30_000), now/4)
+		}
+	}
+	for i, c := range cursors {
+		for c.Pending() {
+			read(i, 10_000, 1000)
+		}
+		for k, v := range values {
+			if seen[i][uint32(k)] != v {
+				t.Fatalf("receiver %d has %d for key %d, want %d", i, seen[i][uint32(k)], k, v)
+			}
+		}
+	}
+}

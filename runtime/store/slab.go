@@ -1,0 +1,182 @@
+package store
+
+// ref names a row: its class in the upper 4 bits, then its chunk, and its slot in the lower 10. Walks go in the order of references.
+type ref uint32
+
+const (
+	numClasses      = 11 // room for 1, 2, 4 … 1,024 contributions
+	maxContributors = 1 << (numClasses - 1)
+
+	slotBits       = 10
+	chunkBits      = 18
+	slotMask       = 1<<slotBits - 1
+	chunkMask      = 1<<chunkBits - 1
+	classShift     = slotBits + chunkBits
+	noRef      ref = 1<<32 - 1
+)
+
+func newRef(class, chunk, slot int) ref { return ref(class<<classShift | chunk<<slotBits | slot) }
+func (r ref) class() int                { return int(r >> classShift) }
+func (r ref) chunk() int                { return int(r >> slotBits & chunkMask) }
+func (r ref) slot() int                 { return int(r & slotMask) }
+
+// slab holds the rows of one class, in chunks. A chunk whose last row goes is given back.
+type slab struct {
+	stride int // words of a row
+	slots  int // rows in a chunk
+	rows   int // live
+	chunks [][]uint32
+	use    []chunkUse
+	open   []uint32 // chunks that may have a free slot
+	vacant []uint32 // numbers without a chunk
+}
+
+// chunkUse tells which slots of a chunk are free: those in a list, linked by their rows' first words, and all from fresh on.
+type chunkUse struct {
+	rows  uint16
+	fresh uint16
+	first uint16 // slot + 1 of the first in the list
+	open  bool   // is listed in open
+}
+
+func (sl *slab) init(stride int) {
+	*sl = slab{stride: stride, slots: max(1, min(chunkWords/stride, 1<<slotBits))}
+}
+
+// row gives a row's words. They stay where they are until the row moves or dies.
+func (s *shard) row(r ref) []uint32 {
+	sl := &s.slabs[r.class()]
+	at := r.slot() * sl.stride
+	return sl.chunks[r.chunk()][at : at+sl.stride : at+sl.stride]
+}
+
+// listedRow is the row of a reference that the log or the wheel holds; nil if it is no more.
+func (s *shard) listedRow(r ref) []uint32 {
+	if s.slabs[r.class()].chunks[r.chunk()] == nil {
+		return nil
+	}
+	if row := s.row(r); row[meta]&inUse != 0 {
+		return row
+	}
+	return nil
+}
+
+// newRow makes an empty row; noRef if there can be no more of its class.
+func (s *shard) newRow(class int) ref {
+	sl := &s.slabs[class]
+	n := sl.openChunk()
+	if n < 0 {
+		if n = sl.addChunk(s.t.arena); n < 0 {
+			return noRef
+		}
+	}
+	use := &sl.use[n]
+	slot := int(use.fresh)
+	if use.first != 0 {
+		slot = int(use.first - 1)
+		use.first = uint16(sl.chunks[n][slot*sl.stride+seq])
+	} else {
+		use.fresh++
+	}
+	use.rows++
+	sl.rows++
+	r := newRef(class, n, slot)
+	row := s.row(r)
+	clear(row)
+	row[meta] = inUse
+	return r
+}
+
+// openChunk finds a chunk with a free slot; -1 if there is none.
+func (sl *slab) openChunk() int {
+	for len(sl.open) > 0 {
+		n := int(sl.open[len(sl.open)-1])
+		if use := &sl.use[n]; sl.chunks[n] != nil && int(use.rows) < sl.slots {
+			return n
+		}
+		sl.use[n].open = false
+		sl.open = sl.open[:len(sl.open)-1]
+		if sl.chunks[n] == nil {
+			sl.vacant = append(sl.vacant, uint32(n))
+		}
+	}
+	return -1
+}
+
+// addChunk gives the number of a new chunk; -1 if there are no more numbers.
+func (sl *slab) addChunk(a *arena) int {
+	n := len(sl.chunks)
+	switch free := len(sl.vacant); {
+	case free > 0:
+		n = int(sl.vacant[free-1])
+		sl.vacant = sl.vacant[:free-1]
+	case n > chunkMask:
+		return -1
+	default:
+		sl.chunks, sl.use = append(sl.chunks, nil), append(sl.use, chunkUse{})
+	}
+	if sl.stride > chunkWords {
+		sl.chunks[n] = make([]uint32, sl.stride)
+	} else {
+		sl.chunks[n] = a.chunk()
+	}
+	sl.use[n] = chunkUse{open: true}
+	sl.open = append(sl.open, uint32(n))
+	return n
+}
+
+// freeRow takes a row back.
+func (s *shard) freeRow(r ref) {
+	row := s.row(r)
+	sl := &s.slabs[r.class()]
+	use := &sl.use[r.chunk()]
+	row[meta], row[seq] = 0, uint32(use.first)
+	use.first = uint16(r.slot() + 1)
+	use.rows--
+	sl.rows--
+	switch {
+	case use.rows == 0:
+		sl.dropChunk(r.chunk(), s.t.arena)
+		if !use.open {
+			sl.vacant = append(sl.vacant, uint32(r.chunk()))
+		}
+	case !use.open:
+		use.open = true
+		sl.open = append(sl.open, uint32(r.chunk()))
+	}
+}
+
+func (sl *slab) dropChunk(n int, a *arena) {
+	if c := sl.chunks[n]; len(c) == chunkWords {
+		a.put(c)
+	}
+	sl.chunks[n] = nil
+}
+
+// empty gives all chunks back.
+func (sl *slab) empty(a *arena) {
+	for n, c := range sl.chunks {
+		if c != nil {
+			sl.dropChunk(n, a)
+		}
+	}
+}
+
+// eachRow calls f with every row from a place on, until f says stop. It gives the place to go on from, and whether it got through.
+func (s *shard) eachRow(from uint64, f func(ref, []uint32) bool) (uint64, bool) {
+	r := ref(from)
+	for class := r.class(); class < numClasses; class++ {
+		sl := &s.slabs[class]
+		for chunk := r.chunk(); chunk < len(sl.chunks); chunk++ {
+			for slot := r.slot(); slot < int(sl.use[chunk].fresh) && sl.chunks[chunk] != nil; slot++ {
+				r = newRef(class, chunk, slot)
+				if row := s.row(r); row[meta]&inUse != 0 && !f(r, row) {
+					return uint64(r), false
+				}
+			}
+			r = 0
+		}
+		r = 0
+	}
+	return 0, true
+}

@@ -79,9 +79,10 @@ func (s *shard) nextBoundary(c []uint32, now uint32, last bool) uint32 {
 			continue
 		}
 		switch e := now - w[0]; {
-		case int32(e) < 0:
-		case e < f.period && !last:
+		case int32(e) < int32(f.period) && !last: // the tick may lie after now: others' clocks were read before they waited for the lock
 			wait = min(wait, f.period-e)
+		case int32(e) < 0:
+			wait = min(wait, 2*f.period)
 		case e < 2*f.period:
 			wait = min(wait, 2*f.period-e)
 		}

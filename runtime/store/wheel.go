@@ -156,7 +156,9 @@ func (w *wheel) advance(s *shard, now uint32, budget int) bool {
 	target := now >> tickShift
 	if w.listed.Load() == 0 {
 		w.tick = target
-		w.reset(s.t.arena)
+		if len(w.chunks) > 0 {
+			w.reset(s.t.arena)
+		}
 	}
 	for w.tick != target {
 		tick := (w.tick + 1) & tickMask

@@ -1,6 +1,11 @@
 package store
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"stktc/topology/sticktable"
+)
 
 // TestWheelAtCascade: a row that is looked at on a tick where a level of the wheel comes up, and is due again within one turn of the lowest level, is
 // not put where that turn has passed already.
@@ -34,4 +39,25 @@ func TestWheelBudget(t *testing.T) {
 		}
 	}
 	wantAll(t, table, 0, 0, start+4096)
+}
+
+// TestBoundaryAfterNow: a row that is looked at with a time that was read before updates came is looked at again at their contributors' boundaries.
+func TestBoundaryAfterNow(t *testing.T) {
+	def := sticktable.Definition{
+		Key: sticktable.IPv4, KeyLen: 4, Expire: time.Hour, Columns: []sticktable.Column{{Type: sticktable.HTTPReqRate, Elems: 1, Period: 10 * time.Second}},
+	}
+	table := New("t.sum")
+	a, b, c, d := begin(t, table, "a", def), begin(t, table, "b", def), begin(t, table, "c", def), begin(t, table, "d", def)
+	update(a, 1, 3_600_000, 1000, 19_990, 500, 300)
+	update(d, 1, 3_600_000, 1000, 19_990, 500, 300)
+	update(b, 1, 3_600_000, 1020, 0, 50, 900)
+	update(c, 1, 3_600_000, 1020, 0, 500, 90)
+	table.tickAll(1012) // the last boundary of a and d
+	before := table.Stats().Resends
+	for now := uint32(10_800); now < 11_100; now += 4 { // those of b and c are at 11020
+		table.tickAll(now)
+	}
+	if n := table.Stats().Resends - before; n != 1 {
+		t.Errorf("sent again %d times, want 1", n)
+	}
 }

@@ -63,7 +63,7 @@ func (src *Source) Apply(b *Batch, now uint32) {
 		return
 	}
 	t := src.t
-	t.clock.Store(now)
+	t.latest(now)
 	b.plan(t)
 	width := len(b.values) / n
 	for i := range b.heads {

@@ -117,7 +117,7 @@ func (c *Cursor) Encode(out *Stretch, limit int, now uint32, enc *Encoder) (all 
 			s.mu.Unlock()
 			return false, ErrRedefined
 		}
-		done := s.encode(&c.shards[i], c, out, limit, now, enc)
+		done := s.encode(&c.shards[i], c, out, limit, c.t.latest(now), enc)
 		if done {
 			c.dirty.And(^(uint64(1) << i))
 		}

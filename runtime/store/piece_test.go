@@ -102,3 +102,28 @@ func playShared(t *testing.T, rnd *rand.Rand) {
 		}
 	}
 }
+
+// TestEncodeAsOfTheLatest: a receiver whose time was read before the boundary for which a rate is sent again, and had to wait for the lock since, is given the rate as of after it.
+func TestEncodeAsOfTheLatest(t *testing.T) {
+	def := sticktable.Definition{
+		Key: sticktable.IPv4, KeyLen: 4, Expire: time.Hour, Columns: []sticktable.Column{{Type: sticktable.HTTPReqRate, Elems: 1, Period: 10 * time.Second}},
+	}
+	table := New("t.sum")
+	a, b := begin(t, table, "a", def), begin(t, table, "b", def)
+	update(a, 1, 3_600_000, 1000, 9900, 500, 0) // its boundary is at 1100
+	update(b, 1, 3_600_000, 1000, 100, 500, 0)
+	c := table.Subscribe(func() {})
+	enc, _ := table.Encoder(plainAppender)
+	read := func(now uint32) (values []uint64) {
+		var out Stretch
+		c.Encode(&out, 1<<20, now, enc)
+		eachPlain(out.Bytes, func(_, _ uint32, _ []byte, v []uint64) { values = v })
+		return values
+	}
+	read(1000)
+	table.tickAll(1104)
+	table.Tick(1104)
+	if v := read(1090); v == nil || v[2] != 500 {
+		t.Errorf("sent again as %v, want 500 in the previous period", v)
+	}
+}

@@ -305,7 +305,7 @@ func (t *Table) Rows() int {
 // Tick lets time pass: contributions and entries whose life is over go, and rates are sent again where they would drift. It is to be called every 5 ms or so, and does
 // a bounded amount of work per shard.
 func (t *Table) Tick(now uint32) {
-	t.clock.Store(now)
+	t.latest(now)
 	for i := range t.shards {
 		s := &t.shards[i]
 		if s.wheel.listed.Load() == 0 {
@@ -314,6 +314,20 @@ func (t *Table) Tick(now uint32) {
 		s.mu.Lock()
 		s.wheel.advance(s, now, tickBudget)
 		s.unlock()
+	}
+}
+
+// latest is the latest time that the table was told, now included. A sum is made as of that, once the lock is had: as of a time that was read before the wait for the lock a rate that is sent
+// again for a boundary would be that from before the boundary.
+func (t *Table) latest(now uint32) uint32 {
+	for {
+		clock := t.clock.Load()
+		if int32(clock-now) >= 0 && clock != 0 {
+			return clock
+		}
+		if t.clock.CompareAndSwap(clock, now) {
+			return now
+		}
 	}
 }
 

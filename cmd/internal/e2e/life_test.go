@@ -101,10 +101,10 @@ func TestExpiry(t *testing.T) {
 	if took := time.Since(last); took < expire-50*ms {
 		t.Errorf("the sum shrank after %v, %v before its time", took, expire-took)
 	}
-	haproxytest.Eventually(t, func() error { return c.sumsAre(refreshed) })
+	haproxytest.Eventually(c.t, func() error { return c.sumsAre(refreshed) })
 
 	last = time.Now()
-	haproxytest.Eventually(t, c.isGone)
+	haproxytest.Eventually(c.t, c.isGone)
 	// HAProxy before 3.4 looks for entries that are over once in the table's expire.
 	if took := time.Since(last); took > 2*expire+time.Second {
 		t.Errorf("the sum was gone after %v only", took)
@@ -298,7 +298,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("an idle reload made %d of %d", a.raw(), before)
 	}
 	c.requests(a, 1)
-	haproxytest.Eventually(t, c.sumsAreTrue)
+	haproxytest.Eventually(c.t, c.sumsAreTrue)
 }
 
 // end ends loads, and waits until the sums are right and stay so.
@@ -382,7 +382,7 @@ func TestStoppedAggregator(t *testing.T) {
 	}
 	p.signal(syscall.SIGCONT)
 	start := time.Now()
-	haproxytest.Eventually(t, func() error {
+	haproxytest.Eventually(c.t, func() error {
 		if got, want := b.sum(), a.raw()+b.raw(); got+20 < want {
 			return fmt.Errorf("the sum is %d, the nodes have %d", got, want)
 		}

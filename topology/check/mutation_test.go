@@ -216,7 +216,10 @@ func TestMutations(t *testing.T) {
 		{"size of a source", []edit{{h3, "size 100 expire 1h store http_req_rate(1h) peers mypeers\n  http", "size 50 expire 1h store http_req_rate(1h) peers mypeers\n  http"}}, nil},
 		{"size of one node", []edit{{h3, "size 100", "size 50"}}, []string{"STK323 hapee3:50"}},
 		{"expire of one node", []edit{{h3, "expire 1h", "expire 2h"}}, []string{"STK324 hapee3:2h"}},
-		{"expire below the period", []edit{{h1, "expire 1h", "expire 1m"}, {h2, "expire 1h", "expire 1m"}, {h3, "expire 1h", "expire 1m"}, {h4, "expire 1h", "expire 1m"}}, []string{"STK324 hapee1:1m", "STK324 hapee1:1m", "STK324 hapee1:1m"}},
+		{"expire of one node below the period", []edit{{h3, "expire 1h", "expire 1m"}}, []string{"STK324 hapee3:1m"}},
+		{"size and expire of one node", []edit{{h3, "size 100 expire 1h store http_req_rate(1h) peers mypeers\n\n", "size 10 expire 1m store http_req_rate(1h) peers mypeers\n\n"}}, []string{"STK323 hapee3:10"}},
+		{"size and expire of the aggregates", []edit{{h1, "size 100 expire 1h store http_req_rate(1h) peers mypeers\n\n", "size 10 expire 1m store http_req_rate(1h) peers mypeers\n\n"}, {h2, "size 100 expire 1h store http_req_rate(1h) peers mypeers\n\n", "size 10 expire 1m store http_req_rate(1h) peers mypeers\n\n"}, {h3, "size 100 expire 1h store http_req_rate(1h) peers mypeers\n\n", "size 10 expire 1m store http_req_rate(1h) peers mypeers\n\n"}, {h4, "size 100 expire 1h store http_req_rate(1h) peers mypeers\n\n", "size 10 expire 1m store http_req_rate(1h) peers mypeers\n\n"}}, []string{"STK323 hapee1:10"}},
+		{"expire below the period", []edit{{h1, "expire 1h", "expire 1m"}, {h2, "expire 1h", "expire 1m"}, {h3, "expire 1h", "expire 1m"}, {h4, "expire 1h", "expire 1m"}}, []string{"STK324 hapee1:1m"}},
 
 		{"into itself", []edit{{a1, "to .aggr", "to .uncombined"}}, []string{"STK401 aggr1:.uncombined"}},
 		{"no rule", []edit{{a3, "  from .aggr to .l2\n", ""}}, []string{"STK401 aggr3:aggregations myl2"}},

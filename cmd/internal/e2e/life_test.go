@@ -183,10 +183,11 @@ func (c *cluster) startLoad(b *balancer, perSecond int) *load {
 	return l
 }
 
-// sumWatch looks at the sum that one node shows, all the time: it must never be more than all requests that were tried, and never less than before for longer than allowed.
+// sumWatch looks at a sum that one node shows, all the time: it must never be more than all requests that were tried, and never less than before for longer than allowed.
 type sumWatch struct {
 	c     *cluster
-	b     *balancer
+	name  string // of what is shown
+	shown func() uint64
 	loads []*load
 	stop  func() // ends it, and fails the test if something was wrong
 
@@ -199,7 +200,11 @@ type sumWatch struct {
 }
 
 func (c *cluster) watchSum(b *balancer, longestDip time.Duration, loads ...*load) *sumWatch {
-	w := &sumWatch{c: c, b: b, loads: loads}
+	return c.watch(b.name, b.sum, longestDip, loads...)
+}
+
+func (c *cluster) watch(name string, shown func() uint64, longestDip time.Duration, loads ...*load) *sumWatch {
+	w := &sumWatch{c: c, name: name, shown: shown, loads: loads}
 	ctx, cancel := context.WithCancel(c.t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -217,11 +222,11 @@ func (c *cluster) watchSum(b *balancer, longestDip time.Duration, loads ...*load
 }
 
 func (w *sumWatch) look(now time.Time) {
-	shown := w.b.sum()
+	shown := w.shown()
 	w.looks++
 	if tried := w.tried(); shown > tried {
 		w.tooMuch = true
-		w.wrong = append(w.wrong, fmt.Sprintf("%s showed %d when %d requests had been tried", w.b.name, shown, tried))
+		w.wrong = append(w.wrong, fmt.Sprintf("%s showed %d when %d requests had been tried", w.name, shown, tried))
 	}
 	switch {
 	case shown >= w.high:
@@ -229,7 +234,7 @@ func (w *sumWatch) look(now time.Time) {
 		return
 	case w.dipped.IsZero():
 		w.dipped = now
-		w.wrong = append(w.wrong, fmt.Sprintf("%s showed %d after %d", w.b.name, shown, w.high))
+		w.wrong = append(w.wrong, fmt.Sprintf("%s showed %d after %d", w.name, shown, w.high))
 	}
 	w.longest = max(w.longest, time.Since(w.dipped))
 }
@@ -417,7 +422,13 @@ func (c *cluster) startBinary(stktc string, nodes int, lines ...string) *daemon 
 	for _, l := range lines {
 		text += "  " + l + "\n"
 	}
-	file := filepath.Join(c.dir, "hapee-stktagg.cfg")
+	return c.startDaemon(stktc, s.Local.Name, text)
+}
+
+// startDaemon runs "stktc run" with a file until the test's end.
+func (c *cluster) startDaemon(stktc, name, text string) *daemon {
+	c.t.Helper()
+	file := filepath.Join(c.dir, name+".cfg")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		c.t.Fatal(err)
 	}

@@ -138,7 +138,7 @@ func (p *configParser) line(number, start, end int) Line {
 }
 
 func nulByte(at diag.Span) *diag.Finding {
-	return Findingf(CodeLine, at, "a NUL byte stands in the file; HAProxy reads no further")
+	return Findingf(CodeLine, at, "a NUL byte stands in the file; nothing behind it is read")
 }
 
 // place puts a line where it belongs: a header opens a section.

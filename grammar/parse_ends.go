@@ -50,7 +50,11 @@ func (p *configParser) lastLine() {
 		return
 	}
 	at = diag.Span{File: p.file.Name, Start: p.last, End: p.last}
-	p.findings.Add(*Findingf(CodeTruncated, at, "the last line has no line end; the file may have been cut, and HAProxy refuses it"))
+	refuses := "HAProxy refuses it"
+	if p.file.IsAggregator() {
+		refuses = "is not run"
+	}
+	p.findings.Add(*Findingf(CodeTruncated, at, "the last line has no line end; the file may have been cut, and %s", refuses))
 }
 
 // unfinished are the codes that the first part of a right line may have.

@@ -18,10 +18,10 @@ func Suggest(word string, known []string) (best string, ok bool) {
 	return best, best != ""
 }
 
-// maxListed is how many accepted words a message lists before it only counts the rest.
-const maxListed = 5
+// Of accepted words a message lists all up to maxListed, and of more only a few before it counts the rest.
+const maxListed, fewListed = 16, 5
 
-// Accepted completes a message about a word that is not known: what was likely meant, and what is accepted, at most five words of it.
+// Accepted completes a message about a word that is not known: what was likely meant, and what is accepted.
 func Accepted(word string, known []string) string {
 	hint := ""
 	if best, ok := Suggest(word, known); ok {
@@ -30,12 +30,15 @@ func Accepted(word string, known []string) string {
 	return hint + "accepted are " + List(known)
 }
 
-// List joins words for a message: "`a`, `b`, `c`", and "+n more" behind the fifth.
+// List joins words for a message: "`a`, `b`, `c`", and of more than maxListed "+n more" behind the fifth.
 func List(words []string) string {
 	if len(words) == 0 {
 		return "none"
 	}
-	shown := words[:min(len(words), maxListed)]
+	shown := words
+	if len(words) > maxListed {
+		shown = words[:fewListed]
+	}
 	text := "`" + strings.Join(shown, "`, `") + "`"
 	if more := len(words) - len(shown); more > 0 {
 		text += " +" + strconv.Itoa(more) + " more"

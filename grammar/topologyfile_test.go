@@ -147,7 +147,7 @@ func TestSchemaFindings(t *testing.T) {
 		want           string
 		says           string // part of the first summary
 	}{
-		{"unknown key", "type: ip", "tpye: ip", "1:14-1:18 STK002", "did you mean `type`? accepted are `type`, `len`, `size`, `expire`, `store` +4 more"},
+		{"unknown key", "type: ip", "tpye: ip", "1:14-1:18 STK002", "did you mean `type`? accepted are `type`, `len`, `size`, `expire`, `store`, `declare`, `suffixes`, `on`, `peers`"},
 		{"unknown key, in capitals", "type: ip", "TYPE: ip", "1:14-1:18 STK002", "did you mean `type`?"},
 		{"unknown key, near nothing", "size: 1k", "size: 1k, colour: red", "1:34-1:40 STK002", "table `t` has no key `colour`; accepted are"},
 		{"unknown key at the top", "levels:", "level:", "2:1-2:6 STK002", "did you mean `levels`?"},

@@ -199,7 +199,7 @@ func (s *splitter) carriageReturn() {
 	}
 	s.finish(s.pos)
 	if rest := s.text[s.pos:s.end]; strings.TrimSpace(rest) != "" {
-		s.bad = Findingf(CodeLine, s.span(s.pos, s.end), "a carriage return stands in the line; HAProxy ignores what follows it, %s", quote(strings.TrimSpace(rest)))
+		s.bad = Findingf(CodeLine, s.span(s.pos, s.end), "a carriage return stands in the line; what follows it is ignored, %s", quote(strings.TrimSpace(rest)))
 		s.bad.Severity = diag.Warning
 	}
 	s.pos = s.end

@@ -227,6 +227,9 @@ func (r *yamlReader) unknownKey(key Scalar, owner string, schema []field) (meant
 		f.Fixes = []diag.Fix{{Title: fmt.Sprintf("write `%s`", meant), Edits: []diag.Edit{{Span: key.Span, NewText: meant}}}}
 	}
 	f.Summary = fmt.Sprintf("%s has no key `%s`;%s accepted are %s", owner, key.Value, hint, List(all))
+	if len(all) > maxListed {
+		f.Summary += "; `stktc schema` has all"
+	}
 	r.add(f)
 	return meant
 }

@@ -23,7 +23,6 @@ type listener struct {
 	a       *Aggregator
 	address string
 	serves  atomic.Pointer[serves]
-	slots   chan struct{} // handshakes under way
 	guests  guests
 }
 
@@ -100,7 +99,7 @@ func (a *Aggregator) listen(address string) (*listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen for peers: %w", err)
 	}
-	return &listener{Listener: l, a: a, address: address, slots: make(chan struct{}, maxHandshakes)}, nil
+	return &listener{Listener: l, a: a, address: address}, nil
 }
 
 // serve accepts connections until the listener is closed.
@@ -120,17 +119,19 @@ func (l *listener) serve(ctx context.Context) {
 			}
 			continue
 		}
-		from := origin(conn)
-		if !l.guests.enter(from) {
-			conn.Close()
-			continue
+		out, why := l.guests.enter(conn)
+		if out != nil {
+			out.Close()
+			if l.guests.warns() {
+				l.a.log.Warn("connections closed before they said hello", "address", l.address, "from", out.RemoteAddr(), "because", why)
+			}
 		}
-		l.slots <- struct{}{}
-		l.a.running.Go(func() {
-			l.welcome(ctx, conn)
-			<-l.slots
-			l.guests.leave(from)
-		})
+		if out != conn {
+			l.a.running.Go(func() {
+				defer l.guests.leave(conn)
+				l.welcome(ctx, conn)
+			})
+		}
 	}
 }
 
@@ -189,10 +190,10 @@ func (l *listener) hear(accepted net.Conn) (conn net.Conn, r *bufio.Reader, hell
 	return conn, r, hello, status, err
 }
 
-// gravity: who connects and says nothing looks only whether somebody listens.
+// gravity: who connects and says nothing looks only whether somebody listens. Whom we showed the door needs no further word.
 func gravity(err error) slog.Level {
 	var timeout net.Error
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.As(err, &timeout) && timeout.Timeout() {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, net.ErrClosed) || errors.As(err, &timeout) && timeout.Timeout() {
 		return slog.LevelDebug
 	}
 	return slog.LevelWarn

@@ -20,6 +20,7 @@ type rawPeer struct {
 	mu     sync.Mutex
 	status peers.Status // 0: no answer to the hello
 	heard  []peers.Frame
+	sparse bool          // only control messages are kept
 	over   chan struct{} // closed when the other end has closed
 }
 
@@ -31,6 +32,10 @@ func rawHello(called, caller string, pid int) []byte {
 // startRaw takes over a connection, and says something over it.
 func startRaw(t *testing.T, conn net.Conn, first ...[]byte) *rawPeer {
 	p := &rawPeer{Conn: conn, t: t, over: make(chan struct{})}
+	return p.start(first...)
+}
+
+func (p *rawPeer) start(first ...[]byte) *rawPeer {
 	go p.listen()
 	p.say(first...)
 	return p
@@ -58,9 +63,11 @@ func (p *rawPeer) listen() {
 			if n == 0 {
 				break
 			}
-			f.Body = bytes.Clone(f.Body)
 			p.mu.Lock()
-			p.heard = append(p.heard, f)
+			if !p.sparse || f.Class == peers.Control {
+				f.Body = bytes.Clone(f.Body)
+				p.heard = append(p.heard, f)
+			}
 			p.mu.Unlock()
 			r.Discard(n)
 		}

@@ -67,7 +67,7 @@ func (s *section) hasReplica() bool {
 
 // shareAbove decides whether forwarded tables are sent to the nodes: not while they may be older than what replicas wrote. The caller holds s.mu.
 func (s *section) shareAbove() {
-	heard := s.every(Direction.isAbove, func(m *member) bool { return m.link.connected() && m.link.learned() })
+	heard := s.every(Direction.isAbove, func(m *member) bool { return m.connected() && m.link.learned() })
 	if is := heard || !time.Now().Before(s.grace); s.above.Swap(is) != is && is {
 		s.wake()
 	}
@@ -94,7 +94,7 @@ func (s *section) shouldWrite() bool {
 	others, first, older := false, true, false
 	someWrites := !s.wrote.IsZero()
 	for _, m := range s.members {
-		if m.direction != Replica || !m.link.connected() || !m.link.saysWhole() {
+		if m.direction != Replica || !m.connected() || !m.link.saysWhole() {
 			continue
 		}
 		others = true

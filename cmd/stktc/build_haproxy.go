@@ -57,7 +57,7 @@ func (b *build) confirm(name string) (unsure bool, err error) {
 	if heard.refused {
 		return false, exit(exitHAProxy)
 	}
-	return len(heard.unsure) > 0, nil
+	return len(heard.unsure)+len(heard.lacking) > 0, nil
 }
 
 // findHAProxy gives the binary to use and its version: what a name leads to may be another program.
@@ -205,8 +205,8 @@ func parseMessages(output string) []message {
 	return found
 }
 
-// absentFile finds in a message a certificate or authority that lines of ours name and that is not on this machine: it is on the host's.
-func (v *verdict) absentFile(m message) bool {
+// absentFile finds in a message a certificate or authority that lines of ours name and that is not on this machine, as it is on the host's; "" for none.
+func (v *verdict) absentFile(m message) string {
 	for _, p := range v.node.Peers {
 		for _, t := range []topology.Text{p.TLS.Crt, p.TLS.CAFile} {
 			if t.IsZero() || !strings.Contains(m.text, t.Value) {
@@ -217,11 +217,11 @@ func (v *verdict) absentFile(m message) bool {
 				file = filepath.Join(v.source.dir(), file)
 			}
 			if _, err := os.Stat(file); err != nil {
-				return true
+				return t.Value
 			}
 		}
 	}
-	return false
+	return ""
 }
 
 // place translates a message's place. Ours tells whether a line of ours is blamed: by its number, or, as HAProxy gives no
@@ -303,51 +303,76 @@ type complaints struct {
 	refused bool                // a line of ours was refused
 	unsure  []string            // nodes whose files are refused for lines that are not ours
 	version sticktable.Version
+
+	absent  []string // files that are not on this machine
+	lacking []string // nodes whose files name them, and have no other fault
 }
 
 func (c *complaints) add(v *verdict) {
 	if c.nodes == nil {
 		c.nodes = map[string][]string{}
 	}
-	if v.refused {
-		c.unsure = append(c.unsure, v.node.Name.Value)
-	}
+	name, alerts := v.node.Name.Value, 0
 	for _, m := range v.messages {
-		where, ours := v.place(m)
-		absent := v.absentFile(m)
-		// Such a section is dropped with a warning, and then nothing is shared.
-		dropped := ours && strings.Contains(m.text, "Removing incomplete section")
-		if ours && v.refused && m.level == "ALERT" && !absent || dropped {
-			c.refused = true
+		if absent := v.absentFile(m); absent != "" {
+			if !slices.Contains(c.absent, absent) {
+				c.absent = append(c.absent, absent)
+			}
+			continue
 		}
-		whose := "the operator's own: "
-		switch {
-		case absent:
-			whose = "a file that is not on this machine: "
-		case ours:
-			whose = ""
+		if m.level == "ALERT" {
+			alerts++
 		}
-		if where != "" {
-			where += ": "
-		}
-		text := fmt.Sprintf("%s%s%s: %s", where, whose, strings.ToLower(m.level), m.text)
-		if c.nodes[text] == nil {
-			c.texts = append(c.texts, text)
-		}
-		if name := v.node.Name.Value; !slices.Contains(c.nodes[text], name) {
-			c.nodes[text] = append(c.nodes[text], name)
-		}
+		c.message(v, m)
+	}
+	switch {
+	case v.refused && alerts > 0:
+		c.unsure = append(c.unsure, name)
+	case v.refused:
+		c.lacking = append(c.lacking, name)
 	}
 }
 
+func (c *complaints) message(v *verdict, m message) {
+	where, ours := v.place(m)
+	// Such a section is dropped with a warning, and then nothing is shared.
+	dropped := ours && strings.Contains(m.text, "Removing incomplete section")
+	if ours && v.refused && m.level == "ALERT" || dropped {
+		c.refused = true
+	}
+	whose := "the operator's own: "
+	if ours {
+		whose = ""
+	}
+	if where != "" {
+		where += ": "
+	}
+	text := fmt.Sprintf("%s%s%s: %s", where, whose, strings.ToLower(m.level), m.text)
+	if c.nodes[text] == nil {
+		c.texts = append(c.texts, text)
+	}
+	if name := v.node.Name.Value; !slices.Contains(c.nodes[text], name) {
+		c.nodes[text] = append(c.nodes[text], name)
+	}
+}
+
+// maxComplaints are shown; further ones are counted.
+const maxComplaints = 50
+
 func (c *complaints) print(b *build) {
-	for _, text := range c.texts {
+	for _, text := range c.texts[:min(len(c.texts), maxComplaints)] {
 		nodes := c.nodes[text]
 		on := nodes[0]
 		if len(nodes) > 1 {
 			on = fmt.Sprintf("%s and %d more", on, len(nodes)-1)
 		}
 		fmt.Fprintf(b.stderr, "haproxy on %s: %s\n", on, text)
+	}
+	if more := len(c.texts) - maxComplaints; more > 0 {
+		fmt.Fprintf(b.stderr, "and %d more messages of haproxy\n", more)
+	}
+	if len(c.lacking) > 0 {
+		fmt.Fprintf(b.stderr, "warning: haproxy %s cannot tell whether the files of %s are right: not on this machine are %s\n", c.version, fewOf(c.lacking), fewOf(c.absent))
 	}
 	switch {
 	case c.refused:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -98,6 +99,7 @@ func (c *command) commands(usage cli.OnUsageErrorFunc) []*cli.Command {
 		c.explainCommand(),
 		c.rulesCommand(),
 		c.showCommand(),
+		c.clearCommand(),
 		c.reloadCommand(),
 		c.initCommand(),
 		c.fmtCommand(),
@@ -127,11 +129,10 @@ func flagsFirst(app *cli.App, args []string) []string {
 	if cmd == nil {
 		return args
 	}
-	takesValue := map[string]bool{}
+	byName := map[string]cli.Flag{}
 	for _, f := range cmd.Flags {
-		_, isBool := f.(*cli.BoolFlag)
 		for _, n := range f.Names() {
-			takesValue[n] = !isBool
+			byName[n] = f
 		}
 	}
 	flags, files := []string{args[0]}, []string{}
@@ -141,15 +142,31 @@ func flagsFirst(app *cli.App, args []string) []string {
 			files = append(files, args[i:]...)
 			break
 		}
-		if len(a) < 2 || a[0] != '-' {
+		if len(a) < 2 || a[0] != '-' || isNumber(a) {
 			files = append(files, a)
 			continue
 		}
 		flags = append(flags, a)
-		if takesValue[strings.TrimLeft(a, "-")] && i+1 < len(args) {
+		if i+1 == len(args) {
+			break
+		}
+		switch byName[strings.TrimLeft(a, "-")].(type) {
+		case nil, *cli.BoolFlag:
+		case *cli.GenericFlag: // its value may be left out, so it has to stand behind "="
+			if isNumber(args[i+1]) {
+				i++
+				flags[len(flags)-1] += "=" + args[i]
+			}
+		default:
 			i++
 			flags = append(flags, args[i])
 		}
 	}
 	return append(flags, files...)
+}
+
+// isNumber tells a number, which may be negative, from a flag.
+func isNumber(s string) bool {
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil
 }

@@ -107,7 +107,7 @@ func (c *command) lint(ctx *cli.Context) error {
 	var unskipped int
 	l.report.List, unskipped = selected.apply(l.report.List)
 	if !ctx.Bool("dry-run") {
-		if err := l.print(render.TextOptions{Color: color, Width: c.width()}); err != nil {
+		if err := l.print(render.TextOptions{Color: color, Width: c.width()}, failOn); err != nil {
 			return err
 		}
 		l.sayUnskipped(unskipped)
@@ -273,8 +273,8 @@ func (l *lint) add(found diag.List, files diag.Files, nodes int) {
 	l.report.Nodes += nodes
 }
 
-// print writes every output. A reader of text on standard output who sees nothing is told that all is well.
-func (l *lint) print(o render.TextOptions) error {
+// print writes every output. Who does not read text on standard output, or sees nothing there, is told how it went.
+func (l *lint) print(o render.TextOptions, failOn diag.Severity) error {
 	said := false
 	for _, out := range l.outputs {
 		var text []byte
@@ -297,7 +297,7 @@ func (l *lint) print(o render.TextOptions) error {
 	}
 	if !said && l.unread == nil {
 		word := "ok"
-		if l.report.List.Worst() == diag.Error {
+		if l.report.List.Worst() >= failOn {
 			word = "failed"
 		}
 		fmt.Fprintf(l.stderr, "%s: %s\n", word, l.report.Counts())
@@ -307,7 +307,7 @@ func (l *lint) print(o render.TextOptions) error {
 
 func (l *lint) write(file string, text []byte) error {
 	if file != "" {
-		return os.WriteFile(file, text, 0o644)
+		return writeWhole(file, text)
 	}
 	_, err := l.stdout.Write(text)
 	return err

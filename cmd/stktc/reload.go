@@ -6,15 +6,20 @@ func (c *command) reloadCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "reload",
 		Usage:     "let a running aggregator read its file again, and say what became of that",
-		UsageText: "stktc reload [--socket PATH|HOST:PORT]",
+		UsageText: "stktc reload [--socket PATH|HOST:PORT] [--json]",
 		Description: "The aggregator takes over all of the file or nothing. Exits with 1 when it refused the file, 3 when it does not answer. The stats socket\n" +
 			"must have level admin; kill -HUP does the same without an answer.",
-		Flags: []cli.Flag{&cli.StringFlag{Name: "socket", Value: defaultSocket, Usage: "the stats socket: `PATH` or HOST:PORT"}},
+		Flags: []cli.Flag{socketFlag(), &cli.BoolFlag{Name: "json", Usage: "answer in JSON"}, socketColorFlag()},
 		Action: func(ctx *cli.Context) error {
 			if ctx.Args().Present() {
 				return usagef("reload takes no arguments, not %q", ctx.Args().First())
 			}
-			return c.showReload(ctx.String("socket"), "reload")
+			color, err := c.color(ctx.String("color"))
+			if err != nil {
+				return err
+			}
+			s := &show{command: c, socket: ctx.String("socket"), what: []string{"reload"}, json: ctx.Bool("json"), color: color}
+			return s.print(ctx.Context, c.stdout, c.terminalWidth())
 		},
 	}
 }

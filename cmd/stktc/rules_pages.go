@@ -1,9 +1,12 @@
 package main
 
 import (
+	"strings"
+
 	"stktc/compile"
 	"stktc/grammar"
 	"stktc/grammar/diag"
+	"stktc/topology/sticktable"
 )
 
 // page is what there is to say of a finding about the text of files, or about bases, besides its title. The examples are archives like those of checks: with a
@@ -109,7 +112,7 @@ var pages = map[diag.Code]page{
 		"A directive is not known in its section. In an aggregator's file, one that comes close to a known one is an error, any other a warning: the vendor's documents do not name all.", "A misspelt directive has no effect.", "The aggregator refuses to start; HAProxy refuses an unknown directive of its own.", "Write one of the directives that are accepted.",
 		with(exampleAggregatorHost, "from .local", "form .local"), exampleAggregatorHost, "0.1"},
 	grammar.CodeStore: {
-		"A `store` list cannot be read: an unknown data type, a wrong number of arguments, or an array beside the single counters that it replaces.", notRead, refused, "Rates take their period, `http_req_rate(10s)`; arrays their number of elements, `gpc(2)`, `gpc_rate(2,10s)`.",
+		"A `store` list cannot be read: an unknown data type, a wrong number of arguments, or an array beside the single counters that it replaces.", notRead, refused, "Rates take their period, `http_req_rate(10s)`; arrays their number of elements, `gpc(2)`, `gpc_rate(2,10s)`. There are `" + strings.Join(sticktable.DataTypeNames(), "`, `") + "`.",
 		with(exampleHost, "http_req_rate(10s)", "http_req_rate"), exampleHost, "0.1"},
 	grammar.CodeDuration: {
 		"A duration cannot be read, or is out of range. In a topology it needs a unit; in HAProxy's files a bare number counts milliseconds.", notRead, refused, "Units are us, ms, s, m, h and d.",

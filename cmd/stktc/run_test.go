@@ -107,7 +107,7 @@ func TestRunReload(t *testing.T) {
 		out, code := r.ask("show", "reload")
 		return code == exitFindings && strings.HasPrefix(out, "failed")
 	})
-	if out, code := r.ask("reload"); code != exitFindings || !strings.Contains(out, "2 failed") {
+	if out, code := r.ask("reload"); code != exitFindings || !strings.Contains(out, "2 refused") {
 		t.Errorf("reload of a wrong file: exit %d, %s", code, out)
 	}
 	if page := get(t, web, "/metrics"); !strings.Contains(page, "stktc_") {

@@ -1,180 +1,165 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
+	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net"
-	"regexp"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
-	"time"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
+	"stktc/cmd/internal/console"
 	statscli "stktc/runtime/cli"
 )
 
 // defaultSocket is the path of the vendor's own samples.
 const defaultSocket = "/tmp/stktagg.socket"
 
+func socketFlag() cli.Flag {
+	return &cli.StringFlag{Name: "socket", Value: defaultSocket, Usage: "the aggregator's stats socket: `PATH` or HOST:PORT"}
+}
+
+func socketColorFlag() cli.Flag {
+	return &cli.StringFlag{Name: "color", Value: "auto", Usage: "`WHEN` to color text: auto, always or never"}
+}
+
 func (c *command) showCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "show",
 		Usage: "ask a running aggregator what it does, through its stats socket",
 		UsageText: "stktc show [aggrs [SECTION] | peers [SECTION] | info | table [NAME [key KEY | data.TYPE OPERATOR VALUE …]] |\n" +
-			"            contributions TABLE KEY | errors | reload] [--socket PATH|HOST:PORT] [--json]",
+			"            contributions TABLE KEY | errors | reload] [--socket PATH|HOST:PORT] [--json | --raw] [--watch [SECONDS]]",
 		Description: "Without an argument it shows the aggregations. OPERATOR is eq, ne, le, ge, lt or gt; of several comparisons all must hold.\n" +
+			"--watch shows it again every 2 seconds, or as many as it is told, until Ctrl-C.\n" +
 			"Exits with 3 when the aggregator does not answer or refuses the question, and with 1 from reload when the last one failed.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "socket", Value: defaultSocket, Usage: "the stats socket: `PATH` or HOST:PORT"},
+			socketFlag(),
 			&cli.BoolFlag{Name: "json", Usage: "answer in JSON"},
+			&cli.BoolFlag{Name: "raw", Usage: "answer as the socket does, in HAProxy's formats"},
+			&cli.GenericFlag{Name: "watch", Value: &interval{}, Usage: "show it again every `SECONDS`"},
+			socketColorFlag(),
 		},
 		Action: c.show,
 	}
 }
 
+// show is one question to a stats socket, and how its answer is to look.
+type show struct {
+	*command
+	socket    string
+	what      []string // the words of the question
+	json, raw bool
+	color     bool
+}
+
 func (c *command) show(ctx *cli.Context) error {
-	line, err := showLine(ctx.Args().Slice(), ctx.Bool("json"))
+	words, err := showWords(ctx.Args().Slice())
 	if err != nil {
 		return err
 	}
-	if ctx.Args().First() == "reload" {
-		return c.showReload(ctx.String("socket"), line)
+	s := &show{command: c, socket: ctx.String("socket"), what: words, json: ctx.Bool("json"), raw: ctx.Bool("raw")}
+	if s.json && s.raw {
+		return usagef("--json and --raw exclude each other")
 	}
-	return c.askSocket(ctx.String("socket"), line)
-}
-
-// showReload fails when the last reload did, so that a unit file can tell.
-func (c *command) showReload(socket, line string) error {
-	var reply bytes.Buffer
-	asking := *c
-	asking.stdout = io.MultiWriter(c.stdout, &reply)
-	if err := asking.askSocket(socket, line); err != nil {
+	if s.color, err = c.color(ctx.String("color")); err != nil {
 		return err
 	}
-	if bytes.HasPrefix(reply.Bytes(), []byte("failed")) || bytes.Contains(reply.Bytes(), []byte(`"ok":false`)) {
-		return exit(exitFindings)
+	watch := ctx.Generic("watch").(*interval)
+	every, err := watch.length()
+	if err != nil {
+		return err
 	}
-	return nil
+	stop, cancel := signal.NotifyContext(context.WithoutCancel(ctx.Context), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	if watch.text != "" {
+		return s.watch(stop, every)
+	}
+	return s.print(stop, c.stdout, c.terminalWidth())
 }
 
-// showLine writes the socket's command for the arguments. They reach the server as they are, whatever bytes they hold.
-func showLine(args []string, json bool) (string, error) {
+// showWords gives the socket's command for the arguments, in words.
+func showWords(args []string) ([]string, error) {
 	if len(args) == 0 {
 		args = []string{"aggrs"}
 	}
 	most := map[string]int{"aggrs": 2, "peers": 2, "info": 1, "table": 14, "contributions": 4, "errors": 1, "reload": 1}
 	switch limit, known := most[args[0]]; {
 	case !known:
-		return "", usagef("show %q: accepted are aggrs, peers, info, table, contributions, errors and reload", args[0])
+		return nil, usagef("show %q: accepted are aggrs, peers, info, table, contributions, errors and reload", args[0])
 	case len(args) > limit:
-		return "", usagef("show %s: too many arguments, from %q on", args[0], args[limit])
+		return nil, usagef("show %s: too many arguments, from %q on", args[0], args[limit])
 	case slices.Contains(args, ""):
-		return "", usagef("show %s: an argument is empty", args[0])
+		return nil, usagef("show %s: an argument is empty", args[0])
 	case args[0] == "contributions" && len(args) == 3:
 		args = []string{args[0], args[1], "key", args[2]}
 	}
-	words := []string{"show"}
-	for _, a := range args {
-		words = append(words, statscli.Quote(a))
-	}
-	if json {
-		words = append(words, "json")
-	}
-	return strings.Join(words, " "), nil
+	return append([]string{"show"}, args...), nil
 }
 
-// Times that the other end may take.
-const (
-	socketDialTimeout = 5 * time.Second
-	socketReadTimeout = 30 * time.Second // between two pieces of a reply: a filter may look at millions of entries for one
-)
-
-// askSocket sends a command to a stats socket and prints the reply.
-func (c *command) askSocket(address, line string) error {
-	network, address := socketNetwork(address)
-	conn, err := net.DialTimeout(network, address, socketDialTimeout)
-	if err != nil {
-		return fmt.Errorf("no aggregator answers on `%s`: %w", address, err)
+// question writes words as one command. They reach the server as they are, whatever bytes they hold.
+func question(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = statscli.Quote(w)
 	}
-	defer conn.Close()
-	conn.SetWriteDeadline(time.Now().Add(socketDialTimeout))
-	if _, err := io.WriteString(conn, "set severity-output number;"+line+"\n"); err != nil {
-		return fmt.Errorf("cannot ask `%s`: %w", address, err)
-	}
-	return c.printReply(bufio.NewReader(patientReader{conn}))
+	return strings.Join(quoted, " ")
 }
 
-// socketNetwork tells a path from host:port, which may be written as in a configuration, ipv4@host:port.
-func socketNetwork(address string) (network, rest string) {
-	for prefix, network := range map[string]string{"ipv4@": "tcp4", "ipv6@": "tcp6", "unix@": "unix"} {
-		if rest, ok := strings.CutPrefix(address, prefix); ok {
-			return network, rest
-		}
+// print asks, and writes the answer.
+func (s *show) print(ctx context.Context, w io.Writer, width int) error {
+	line := question(s.what...)
+	if !s.raw {
+		line += " json"
 	}
-	if strings.Contains(address, ":") && !strings.Contains(address, "/") {
-		return "tcp", address
-	}
-	return "unix", address
-}
-
-type patientReader struct{ conn net.Conn }
-
-func (r patientReader) Read(b []byte) (int, error) {
-	r.conn.SetReadDeadline(time.Now().Add(socketReadTimeout))
-	return r.conn.Read(b)
-}
-
-// errCut is a reply without its end.
-var errCut = errors.New("the reply was cut off")
-
-// feedback is what "set severity-output number" puts before a message that is not what was asked for, errorJSON how the JSON form of one begins.
-var feedback = regexp.MustCompile(`^\[\d\]: `)
-
-const errorJSON = `{"error":`
-
-// printReply prints what follows the empty answer to "set severity-output": a reply, which an empty line ends, to stdout, or a message to stderr.
-func (c *command) printReply(r *bufio.Reader) error {
-	if empty, err := r.ReadString('\n'); err != nil || empty != "\n" {
-		return fmt.Errorf("%w: %q is not what a stats socket says", errCut, empty)
-	}
-	head, _ := r.Peek(len(errorJSON))
-	if len(head) > 4 && feedback.Match(head) {
-		message, err := io.ReadAll(io.LimitReader(r, 64<<10))
-		if err != nil {
-			return err
-		}
-		return errors.New(strings.TrimSpace(string(message[len("[3]: "):])))
-	}
-	if err := copyReply(c.stdout, r); err != nil {
+	ok := true
+	err := console.Ask(ctx, s.socket, line, func(r io.Reader) (err error) {
+		ok, err = s.write(&console.Printer{Out: w, Width: width, Color: s.color}, r)
 		return err
-	}
-	if string(head) == errorJSON {
+	})
+	var refusal *console.Refusal
+	switch {
+	case errors.As(err, &refusal) && s.json:
+		w.Write(append(refusal.JSON, '\n'))
 		return exit(exitFailed)
+	case err != nil:
+		return err
+	case !ok:
+		return exit(exitFindings)
 	}
 	return nil
 }
 
-// copyReply copies up to the empty line at the end.
-func copyReply(w io.Writer, r *bufio.Reader) error {
-	begins := true // a line, with what comes next
-	for {
-		part, err := r.ReadSlice('\n')
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return fmt.Errorf("%w: %w", errCut, err)
+// write writes an answer. It tells whether what it says is fine, for the exit code.
+func (s *show) write(p *console.Printer, r io.Reader) (ok bool, err error) {
+	if s.what[len(s.what)-1] == "reload" {
+		if s.json || s.raw {
+			return copyReload(p.Out, r)
 		}
-		if begins && string(part) == "\n" {
-			if _, err := r.Peek(1); errors.Is(err, io.EOF) {
-				return nil
-			}
-			part = []byte("\n") // Peek may have moved it
-		}
-		begins = err == nil
-		if _, err := w.Write(part); err != nil {
-			return err
-		}
+		return p.Reload(r)
 	}
+	if s.json || s.raw {
+		_, err := io.Copy(p.Out, r)
+		return true, err
+	}
+	views := map[string]func(io.Reader) error{
+		"aggrs": p.Aggregations, "peers": p.Peers, "info": p.Info, "contributions": p.Contributions, "errors": p.Errors, "table": p.Entries,
+	}
+	if s.what[1] == "table" && len(s.what) == 2 {
+		return true, p.Tables(r)
+	}
+	return true, views[s.what[1]](r)
+}
+
+// copyReload copies what became of the last reload, and tells whether it succeeded.
+func copyReload(w io.Writer, r io.Reader) (ok bool, err error) {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return false, err
+	}
+	_, err = w.Write(text)
+	return !strings.HasPrefix(string(text), "failed") && !strings.Contains(string(text), `"ok":false`), err
 }

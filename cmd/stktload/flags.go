@@ -63,6 +63,10 @@ func loadFlags() []cli.Flag {
 		&cli.BoolFlag{Category: how, Name: "recorded", Usage: "encode the load before it begins, and decode the sums when it is over: leaves the machine to the target; with --updates only"},
 		&cli.IntFlag{Category: how, Name: "probes", Value: 200, Usage: "updates a second and node that are timed until another node has their sum"},
 		&cli.IntFlag{Category: how, Name: "reconnects", Usage: "each node drops its session `N` times during the load"},
+		&cli.IntFlag{Category: how, Name: "restarts", Usage: "each node restarts with nothing `N` times during the load, and is given back what the target knows of it"},
+		&cli.StringFlag{Category: how, Name: "idle", Usage: "`NAMES` of nodes that push nothing but updates that are timed; then only theirs are"},
+		&cli.IntFlag{Category: how, Name: "fill-rate", Usage: "updates a second in all while each key is pushed once, default as fast as the target takes them"},
+		&cli.StringFlag{Category: how, Name: "events", Usage: "`LIST` of what happens behind the load: relearn, forget, fade"},
 		&cli.DurationFlag{Category: how, Name: "away", Value: 100 * time.Millisecond, Usage: "for how long, each time"},
 		&cli.StringFlag{Category: how, Name: "deaf", Usage: "`NAMES` of nodes that do not read during the load"},
 		&cli.StringFlag{Category: how, Name: "slow", Usage: "`NAMES` of nodes that read slowly during the load"},
@@ -86,7 +90,7 @@ func config(ctx *cli.Context) (load.Config, error) {
 		Target: ctx.String("target"), TargetName: ctx.String("target-name"), Nodes: names(ctx), Listen: list(ctx.String("listen")),
 		Connect: ctx.Duration("connect-timeout"), PID: ctx.Int("pid"),
 		Table: ctx.String("table"), From: ctx.String("from"), To: ctx.String("to"),
-		Reconnects: ctx.Int("reconnects"), Away: ctx.Duration("away"), Deaf: list(ctx.String("deaf")), Slow: list(ctx.String("slow")), SlowRate: ctx.Int("slow-rate"),
+		Reconnects: ctx.Int("reconnects"), Restarts: ctx.Int("restarts"), Idle: list(ctx.String("idle")), FillRate: ctx.Int("fill-rate"), Away: ctx.Duration("away"), Deaf: list(ctx.String("deaf")), Slow: list(ctx.String("slow")), SlowRate: ctx.Int("slow-rate"),
 		Settle: ctx.Duration("settle"), Looks: ctx.Int("looks"), LookEvery: ctx.Duration("look-every"),
 	}
 	if ctx.Bool("receive-only") {
@@ -98,10 +102,10 @@ func config(ctx *cli.Context) (load.Config, error) {
 	if err := amount(ctx, ctx.String("order"), &c); err != nil {
 		return c, err
 	}
-	if err := c.Check(); err != nil {
-		return c, usageError{err}
+	for _, e := range list(ctx.String("events")) {
+		c.Events = append(c.Events, load.Event(e))
 	}
-	return c, nil
+	return c, mustBePlayable(c)
 }
 
 // shape reads what a table holds.

@@ -18,9 +18,6 @@ func text(r *load.Report) []byte {
 	for i := range r.Stages {
 		writeStage(&b, &r.Stages[i])
 	}
-	if l := r.Latency; l != nil {
-		fmt.Fprintf(&b, "latency of %d pushes until another node has their sum: p50 %.3g ms, p90 %.3g, p99 %.3g, p99.9 %.3g, longest %.3g\n", l.Count, l.P50, l.P90, l.P99, l.P999, l.Longest)
-	}
 	if r.LateProbe > 0 {
 		fmt.Fprintf(&b, "  %d more were not sent: 64 of a node were under way already\n", r.LateProbe)
 	}
@@ -39,7 +36,7 @@ func few(names []string) string {
 }
 
 func writeStage(b *bytes.Buffer, s *load.Stage) {
-	fmt.Fprintf(b, "%-5s %s updates in %.2f s: %s/s in, %s/s out (%s); %.3g bytes an update in, %.3g out\n", s.Name, short(float64(s.UpdatesIn)), float64(s.Seconds),
+	fmt.Fprintf(b, "%-7s %s updates in %.2f s: %s/s in, %s/s out (%s); %.3g bytes an update in, %.3g out\n", s.Name, short(float64(s.UpdatesIn)), float64(s.Seconds),
 		short(s.InPerSecond), short(s.OutPerSecond), short(float64(s.UpdatesOut)), per(s.BytesIn, s.UpdatesIn+s.Taught), per(s.BytesOut, s.UpdatesOut))
 	if s.Taught > 0 {
 		fmt.Fprintf(b, "      and %s updates in lessons and repetitions\n", short(float64(s.Taught)))
@@ -48,6 +45,9 @@ func writeStage(b *bytes.Buffer, s *load.Stage) {
 		fmt.Fprintf(b, "      target: %.0f ns CPU an update in, %.0f an update in or out, %.2f cores; memory %.1f MB, %+.1f MB, %+.1f bytes a key\n",
 			u.PerUpdate, u.PerMoved, float64(u.CPU)/float64(s.Seconds), float64(u.RSS)/1e6, float64(u.Growth)/1e6, u.PerKey)
 		fmt.Fprintf(b, "      stktload itself: %.0f ns CPU an update in or out\n", s.Load.PerMoved)
+	}
+	if l := s.Latency; l != nil {
+		fmt.Fprintf(b, "      latency of %d pushes until another node has their sum: p50 %.3g ms, p90 %.3g, p99 %.3g, p99.9 %.3g, longest %.3g\n", l.Count, l.P50, l.P90, l.P99, l.P999, l.Longest)
 	}
 	if !s.Settled {
 		fmt.Fprintf(b, "      NOT complete: the sums did not add up within the limit\n")
@@ -91,6 +91,9 @@ func writeTrouble(b *bytes.Buffer, r *load.Report) {
 		if n.count > 0 {
 			fmt.Fprintf(b, "%d %s\n", n.count, n.what)
 		}
+	}
+	if r.GivenBack > 0 {
+		fmt.Fprintf(b, "%s updates were given back to nodes that had forgotten them\n", short(float64(r.GivenBack)))
 	}
 	for _, f := range r.Faults {
 		fmt.Fprintln(b, f)

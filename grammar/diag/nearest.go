@@ -5,16 +5,16 @@ package diag
 func Nearest(word string, candidates []string) string {
 	best, least := "", 3
 	for _, c := range candidates {
-		if d := distance(word, c); d < least && d < len(word) {
+		if d := Distance(word, c); d < least && d < len(word) {
 			best, least = c, d
 		}
 	}
 	return best
 }
 
-// distance counts the insertions, deletions, replacements and swaps of neighbours that turn a into b. Its cost is
+// Distance counts the insertions, deletions, replacements and swaps of neighbours that turn a into b; 3 may stand for more. Its cost is
 // len(a)*len(b), so words that cannot be near by their lengths alone are not compared.
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	if len(a) > len(b)+2 || len(b) > len(a)+2 {
 		return 3
 	}

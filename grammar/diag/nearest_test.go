@@ -26,7 +26,7 @@ func TestDistanceIsSymmetric(t *testing.T) {
 	words := []string{"", "a", "ab", "ba", "abc", "acb", "size", "sise", "zise"}
 	for _, a := range words {
 		for _, b := range words {
-			if x, y := distance(a, b), distance(b, a); x != y {
+			if x, y := Distance(a, b), Distance(b, a); x != y {
 				t.Errorf("distance(%q, %q) = %d, the other way %d", a, b, x, y)
 			}
 		}

@@ -19,7 +19,7 @@ func commands() []command {
 	return []command{
 		{[]string{"clear", "table"}, "clear table <table> [<filter>]*", "remove entries from a table (filter: data/key)", true, clearTable},
 		{[]string{"operator"}, "operator", "lower the level of the current CLI session to operator", false, lower(Operator)},
-		{[]string{"reload"}, "reload", "read the configuration again, all of it or nothing (level admin)", false, reload},
+		{[]string{"reload"}, "reload [json]", "read the configuration again, all of it or nothing (level admin)", true, reload},
 		{[]string{"set", "severity-output"}, "set severity-output [none|number|string]", "set presence of severity level in feedback information", false, setSeverity},
 		{[]string{"show", "aggrs"}, "show aggrs [json] [<section>]", "show the aggregations: sources, tables, what is missing", true, showAggrs},
 		{[]string{"show", "cli", "level"}, "show cli level", "display the level of the current CLI session", false, showLevel},

@@ -40,7 +40,7 @@ func (p *Pass) compare(a aspect) []mismatch {
 			blamed[d.table] = true
 		}
 	}
-	return append(sameNodes(all), p.betweenLevels(a, blamed)...)
+	return append(sameNodes(all), sameNodes(p.betweenLevels(a, blamed))...)
 }
 
 // sameNodes folds what the same nodes say wrongly of several tables in the same way: a file that was copied and changed is one mistake.
@@ -49,6 +49,9 @@ func sameNodes(all []mismatch) []mismatch {
 	var kept []mismatch
 	for _, m := range all {
 		k := fmt.Sprint(declNodes(m.deviate), m.got, m.want, m.silenced)
+		if m.aggregate {
+			k += m.right.table.WireName()
+		}
 		i, again := first[k]
 		if !again {
 			first[k] = len(kept)

@@ -28,11 +28,11 @@ type wording struct {
 type pair string
 
 func (m *mismatch) pair() pair {
-	if !m.aggregate || m.silenced {
+	if m.silenced {
 		return ""
 	}
 	k := fmt.Sprintf("%p", m.right.table)
-	for _, d := range m.deviate {
+	for _, d := range append(m.deviate[:len(m.deviate):len(m.deviate)], m.also...) {
 		k += fmt.Sprintf(" %p", d.table)
 	}
 	return pair(k)
@@ -52,7 +52,7 @@ func (p *Pass) reportMismatch(m *mismatch, a aspect, w wording) {
 		Tables:  tables,
 	}
 	if m.aggregate {
-		f.Summary = fmt.Sprintf("on %s, %s is `%s` in `%s`, but `%s` in `%s`, which is summed into it", and(nodes), w.noun, m.got, d.table.Name.Value, m.want, r.table.Name.Value)
+		f.Summary = fmt.Sprintf("on %s, %s is `%s` in %s, but `%s` in `%s`, which is summed into %s", and(nodes), w.noun, m.got, codes(tables), m.want, r.table.Name.Value, verb(len(tables), "it", "them"))
 		f.Primary.Label = fmt.Sprintf("`%s` in the aggregate", m.got)
 		f.Related[0].Label = fmt.Sprintf("`%s` where %s counts", m.want, r.node.Name)
 		f.Tables = append(f.Tables, r.table.Name.Value)
@@ -162,6 +162,9 @@ func merged(group []result) diag.Finding {
 	f.Summary += fmt.Sprintf("; %s %s too", and(unique(nouns)), verb(len(unique(nouns)), "differs", "differ"))
 	left, right := m.right.table, m.deviate[0].table
 	f.Compared = &diag.Comparison{Left: left.Name.Value, Right: right.Name.Value, Rows: rows(left, right, group)}
+	if !m.aggregate {
+		f.Compared.Left, f.Compared.Right = "on "+m.right.node.Name, "on "+m.deviate[0].node.Name
+	}
 	f.Fixes = []diag.Fix{wholeFix(group)}
 	return f
 }
@@ -170,7 +173,10 @@ func merged(group []result) diag.Finding {
 func wholeFix(group []result) diag.Fix {
 	m := group[0].mismatch
 	whole := slices.ContainsFunc(group, func(r result) bool { return r.wording.what == "store" })
-	fix := diag.Fix{Title: fmt.Sprintf("make `%s` a copy of `%s`", m.deviate[0].table.Name.Value, m.right.table.Name.Value), Safe: true}
+	fix := diag.Fix{Title: fmt.Sprintf("make %s %s of `%s`", codes(m.tables()), verb(len(m.tables()), "a copy", "copies"), m.right.table.Name.Value), Safe: true}
+	if !m.aggregate {
+		fix.Title = fmt.Sprintf("declare %s as on %s", codes(m.tables()), m.right.node.Name)
+	}
 	for _, r := range group {
 		fix.Safe = fix.Safe && len(r.Fixes) > 0 && r.Fixes[0].Safe
 		isColumn := strings.HasPrefix(r.wording.what, "store ")

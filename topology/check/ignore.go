@@ -17,6 +17,7 @@ func CanIgnore(f *diag.Finding) bool {
 // Settle holds all that was found in a cluster, by whichever package, against the comments that silence findings: it marks what they speak of, and
 // adds findings about comments that silence nothing, or what cannot be silenced. The result is sorted.
 func Settle(c *topology.Cluster, found diag.List) diag.List {
+	found = withoutUntracked(found)
 	all := newIgnores(c)
 	all.mark(found)
 	found.Add(all.refused(found)...)

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"stktc/grammar/diag"
@@ -116,4 +117,22 @@ func (v *view) nodeNamed(name string) *topology.Node {
 		}
 	}
 	return nil
+}
+
+// untracked is the compiler's code for a table that no rule of a base counts in.
+const untracked = diag.Code("STK036")
+
+// withoutUntracked leaves out that nothing counts in a table where the rule that was to do so names another, which is said at that rule.
+func withoutUntracked(found diag.List) diag.List {
+	elsewhere := map[string]bool{}
+	for i := range found {
+		if f := &found[i]; f.Severity == diag.Error && (f.Code == tableReference.Code || f.Code == aggregateWritten.Code) {
+			for _, n := range f.Nodes {
+				elsewhere[n] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(found, func(f diag.Finding) bool {
+		return f.Code == untracked && slices.ContainsFunc(f.Nodes, func(n string) bool { return elsewhere[n] })
+	})
 }

@@ -49,7 +49,7 @@ func runSize(p *Pass) {
 			blamed[d.table] = true
 		}
 	}
-	for _, m := range append(sameNodes(between), p.betweenLevels(size, blamed)...) {
+	for _, m := range append(sameNodes(between), sameNodes(p.betweenLevels(size, blamed))...) {
 		if !smaller(m) {
 			continue
 		}

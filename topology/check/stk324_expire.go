@@ -31,18 +31,26 @@ func runExpire(p *Pass) {
 		of: func(t *topology.Table) (string, bool) { return lifetime(t), hasLifetime(t) },
 		at: func(t *topology.Table) diag.Span { return t.Shape.Expire },
 	}
+	said := map[*topology.Table]bool{}
 	for _, m := range p.compare(expire) {
 		if m.aggregate && lives(m.deviate[0].table) > lives(m.right.table) {
 			continue
 		}
+		impact := "entries are gone on one side while the other still has them"
+		if first := m.deviate[0].table; isTooShort(first) && !isTooShort(m.right.table) {
+			impact += fmt.Sprintf(", and before `%s` is complete", longestRate(first))
+		}
+		for _, d := range append(m.deviate[:len(m.deviate):len(m.deviate)], m.also...) {
+			said[d.table] = !isTooShort(m.right.table)
+		}
 		p.reportMismatch(&m, expire, wording{
 			noun: "`expire`", what: "expire", effect: "entries end earlier", at: expire.at,
-			impact:  "entries are gone on one side while the other still has them",
+			impact:  impact,
 			command: "show table",
 			runTime: "other `exp` values than on the other side; nothing is logged",
 		})
 	}
-	p.shorterThanPeriod()
+	p.shorterThanPeriod(said)
 }
 
 func lifetime(t *topology.Table) string {
@@ -64,29 +72,35 @@ func lives(t *topology.Table) time.Duration {
 	return t.Shape.Definition.Expire
 }
 
-// shorterThanPeriod is about tables alone; what is alike on many nodes is one finding.
-func (p *Pass) shorterThanPeriod() {
+// shorterThanPeriod is about tables alone; what is alike on many nodes, or in several tables of the same nodes, is one finding. Those are left out of which it is said with
+// another difference.
+func (p *Pass) shorterThanPeriod(said map[*topology.Table]bool) {
+	type key struct {
+		expire, rate string
+		silenced     bool
+	}
+	folded := map[key][]decl{}
+	var order []key
 	for _, group := range p.namesakes() {
-		folded := map[string]*diag.Finding{}
-		var order []*diag.Finding
 		for _, d := range group {
-			rate := longestRate(d.table)
-			if rate == nil || !hasLifetime(d.table) || lives(d.table) >= rate.Period {
+			if said[d.table] || !isTooShort(d.table) {
 				continue
 			}
-			k := lifetime(d.table) + rate.String()
-			if f := folded[k]; f != nil {
-				f.Nodes = append(f.Nodes, d.node.Name)
-				f.Related = append(f.Related, note(d.table.Shape.Expire, "%s too", d.node.Name))
-				continue
+			k := key{lifetime(d.table), longestRate(d.table).String(), p.silences(d.table.Shape.Expire)}
+			if folded[k] == nil {
+				order = append(order, k)
 			}
-			folded[k] = tooShort(d, rate)
-			order = append(order, folded[k])
-		}
-		for _, f := range order {
-			p.report(*f)
+			folded[k] = append(folded[k], d)
 		}
 	}
+	for _, k := range order {
+		p.report(tooShort(folded[k]))
+	}
+}
+
+func isTooShort(t *topology.Table) bool {
+	rate := longestRate(t)
+	return rate != nil && hasLifetime(t) && lives(t) < rate.Period
 }
 
 func longestRate(t *topology.Table) *sticktable.Column {
@@ -100,13 +114,24 @@ func longestRate(t *topology.Table) *sticktable.Column {
 	return longest
 }
 
-func tooShort(d decl, rate *sticktable.Column) *diag.Finding {
-	return &diag.Finding{
-		Summary: fmt.Sprintf("%s's `%s` expires after `%s`, before `%s` is complete", d.node.Name, d.table.Name.Value, lifetime(d.table), rate),
-		Primary: note(d.table.Shape.Expire, "shorter than the period"),
-		Related: []diag.Note{note(d.table.Shape.Columns.At(rate.Type), "the period")},
-		Impact:  "a client that comes back after that time counts from 0, so that its rate is always too low",
-		Nodes:   []string{d.node.Name},
-		Tables:  []string{d.table.Name.Value},
+func tooShort(all []decl) diag.Finding {
+	first := all[0].table
+	rate := longestRate(first)
+	var tables []string
+	for _, d := range all {
+		tables = append(tables, d.table.Name.Value)
 	}
+	tables = unique(tables)
+	f := diag.Finding{
+		Summary: fmt.Sprintf("on %s, %s %s after `%s`, before `%s` is complete", and(declNodes(all)), codes(tables), verb(len(tables), "expires", "expire"), lifetime(first), rate),
+		Primary: note(first.Shape.Expire, "shorter than the period"),
+		Related: []diag.Note{note(first.Shape.Columns.At(rate.Type), "the period")},
+		Impact:  "a client that comes back after that time counts from 0, so that its rate is always too low",
+		Nodes:   declNodes(all),
+		Tables:  tables,
+	}
+	for _, d := range all[1:] {
+		f.Related = append(f.Related, note(d.table.Shape.Expire, "`%s` on %s too", d.table.Name.Value, d.node.Name))
+	}
+	return f
 }

@@ -33,6 +33,10 @@ type view struct {
 	reversed []*reversal                                              // see withMended
 	// Lines of aggregators that take a node for one of their kind, see withMended.
 	nodesAsReplicas []nodeReplica
+	misspelt        []*misspelling                // see withMended
+	flowsOf         map[*topology.Vertex][]hop    // see orphans
+	sources         map[string][]*topology.Vertex // see isSource
+	sumNames        map[string][]*topology.Vertex // see hasSum
 	// Hosts by the name that they claim, see sharing.
 	claimants map[string][]*topology.Node
 }

@@ -23,7 +23,7 @@ import (
 // cluster is an aggregator, in this process or as a binary, and real HAProxys around it, all on loopback addresses of the cluster's own.
 // Each node has a section "peers cluster", a frontend at its port 8000, and a server at its port 8001 that answers as the path says.
 type cluster struct {
-	t       *testing.T
+	t       *lastWords
 	version sticktable.Version // of the HAProxys
 	net     string             // the first three bytes of all addresses
 	dir     string             // for sockets: short, since their paths are
@@ -74,10 +74,10 @@ func newCluster(t *testing.T) *cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	c := &cluster{t: t, version: version, dir: dir, log: &lockedBuffer{}}
+	c := &cluster{t: repeating(t), version: version, dir: dir, log: &lockedBuffer{}}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("log of the aggregator:\n%s", c.log)
+			t.Logf("log of the aggregator:\n%s", lastLines(c.log.String()))
 		}
 	})
 	for range 250 {

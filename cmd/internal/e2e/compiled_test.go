@@ -68,7 +68,7 @@ func TestCompiled(t *testing.T) {
 		}
 	}
 	for _, b := range c.nodes {
-		haproxytest.Eventually(t, func() error {
+		haproxytest.Eventually(c.t, func() error {
 			rate, count := b.value("st.world", source.String(), "http_req_rate"), b.value("other/no.sum", source.String(), "http_req_cnt")
 			site, world := b.value("cluster/stktc.lease", "site", "gpc0"), b.lease("world")
 			if rate != 10 || count != 10 || site != 0 || !world {

@@ -105,7 +105,7 @@ func TestDynamicPeers(t *testing.T) {
 		}
 	}
 	c.nodes[1].kill()
-	haproxytest.Eventually(t, func() error {
+	haproxytest.Eventually(c.t, func() error {
 		if p, err := c.peer(0, "n2"); err != nil || p.Connected {
 			return fmt.Errorf("%+v, %v", p, err)
 		}
@@ -134,7 +134,7 @@ func TestDynamicPeersLimit(t *testing.T) {
 	for i := range runtime.MaxDynamicPeers - 2 {
 		leave = c.playedNode(fmt.Sprintf("played%d", i))
 	}
-	haproxytest.Eventually(t, func() error {
+	haproxytest.Eventually(c.t, func() error {
 		connected := 0
 		for _, p := range c.agg.Status().Sections[0].Peers {
 			if p.Connected {

@@ -136,11 +136,11 @@ func TestStrictLease(t *testing.T) {
 	if err := gone.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	haproxytest.Eventually(t, l.answers("429 limit cluster strict node"))
+	haproxytest.Eventually(l.t, l.answers("429 limit cluster strict node"))
 	l.stays(2*leaseTime, l.answers("429 limit cluster strict node"))
 	restarted := time.Now()
 	gone.start()
-	haproxytest.Eventually(t, l.answers("429 limit cluster strict cluster"))
+	haproxytest.Eventually(l.t, l.answers("429 limit cluster strict cluster"))
 	t.Logf("the strict rule returns %v after the source was started again", time.Since(restarted).Round(ms))
-	haproxytest.Eventually(t, func() error { return l.sumsAre(60) })
+	haproxytest.Eventually(l.t, func() error { return l.sumsAre(60) })
 }

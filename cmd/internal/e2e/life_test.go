@@ -101,10 +101,10 @@ func TestExpiry(t *testing.T) {
 	if took := time.Since(last); took < expire-50*ms {
 		t.Errorf("the sum shrank after %v, %v before its time", took, expire-took)
 	}
-	haproxytest.Eventually(t, func() error { return c.sumsAre(refreshed) })
+	haproxytest.Eventually(c.t, func() error { return c.sumsAre(refreshed) })
 
 	last = time.Now()
-	haproxytest.Eventually(t, c.isGone)
+	haproxytest.Eventually(c.t, c.isGone)
 	// HAProxy before 3.4 looks for entries that are over once in the table's expire.
 	if took := time.Since(last); took > 2*expire+time.Second {
 		t.Errorf("the sum was gone after %v only", took)
@@ -183,10 +183,11 @@ func (c *cluster) startLoad(b *balancer, perSecond int) *load {
 	return l
 }
 
-// sumWatch looks at the sum that one node shows, all the time: it must never be more than all requests that were tried, and never less than before for longer than allowed.
+// sumWatch looks at a sum that one node shows, all the time: it must never be more than all requests that were tried, and never less than before for longer than allowed.
 type sumWatch struct {
 	c     *cluster
-	b     *balancer
+	name  string // of what is shown
+	shown func() uint64
 	loads []*load
 	stop  func() // ends it, and fails the test if something was wrong
 
@@ -199,7 +200,11 @@ type sumWatch struct {
 }
 
 func (c *cluster) watchSum(b *balancer, longestDip time.Duration, loads ...*load) *sumWatch {
-	w := &sumWatch{c: c, b: b, loads: loads}
+	return c.watch(b.name, b.sum, longestDip, loads...)
+}
+
+func (c *cluster) watch(name string, shown func() uint64, longestDip time.Duration, loads ...*load) *sumWatch {
+	w := &sumWatch{c: c, name: name, shown: shown, loads: loads}
 	ctx, cancel := context.WithCancel(c.t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -217,11 +222,11 @@ func (c *cluster) watchSum(b *balancer, longestDip time.Duration, loads ...*load
 }
 
 func (w *sumWatch) look(now time.Time) {
-	shown := w.b.sum()
+	shown := w.shown()
 	w.looks++
 	if tried := w.tried(); shown > tried {
 		w.tooMuch = true
-		w.wrong = append(w.wrong, fmt.Sprintf("%s showed %d when %d requests had been tried", w.b.name, shown, tried))
+		w.wrong = append(w.wrong, fmt.Sprintf("%s showed %d when %d requests had been tried", w.name, shown, tried))
 	}
 	switch {
 	case shown >= w.high:
@@ -229,7 +234,7 @@ func (w *sumWatch) look(now time.Time) {
 		return
 	case w.dipped.IsZero():
 		w.dipped = now
-		w.wrong = append(w.wrong, fmt.Sprintf("%s showed %d after %d", w.b.name, shown, w.high))
+		w.wrong = append(w.wrong, fmt.Sprintf("%s showed %d after %d", w.name, shown, w.high))
 	}
 	w.longest = max(w.longest, time.Since(w.dipped))
 }
@@ -298,7 +303,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("an idle reload made %d of %d", a.raw(), before)
 	}
 	c.requests(a, 1)
-	haproxytest.Eventually(t, c.sumsAreTrue)
+	haproxytest.Eventually(c.t, c.sumsAreTrue)
 }
 
 // end ends loads, and waits until the sums are right and stay so.
@@ -382,7 +387,7 @@ func TestStoppedAggregator(t *testing.T) {
 	}
 	p.signal(syscall.SIGCONT)
 	start := time.Now()
-	haproxytest.Eventually(t, func() error {
+	haproxytest.Eventually(c.t, func() error {
 		if got, want := b.sum(), a.raw()+b.raw(); got+20 < want {
 			return fmt.Errorf("the sum is %d, the nodes have %d", got, want)
 		}
@@ -417,7 +422,13 @@ func (c *cluster) startBinary(stktc string, nodes int, lines ...string) *daemon 
 	for _, l := range lines {
 		text += "  " + l + "\n"
 	}
-	file := filepath.Join(c.dir, "hapee-stktagg.cfg")
+	return c.startDaemon(stktc, s.Local.Name, text)
+}
+
+// startDaemon runs "stktc run" with a file until the test's end.
+func (c *cluster) startDaemon(stktc, name, text string) *daemon {
+	c.t.Helper()
+	file := filepath.Join(c.dir, name+".cfg")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		c.t.Fatal(err)
 	}

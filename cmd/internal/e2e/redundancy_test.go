@@ -21,7 +21,7 @@ import (
 
 // redundant is two nodes that both replicas at node level sum, under two tops that compute the same.
 type redundant struct {
-	t     *testing.T
+	t     *lastWords
 	ctx   context.Context
 	net   *Network
 	dir   string
@@ -34,7 +34,6 @@ type redundant struct {
 	history        []answeredAt // newest last
 	event          event        // the present one
 	takeovers      []event
-	wrong          string // what fails the test, printed below the logs
 }
 
 // answeredAt is how many requests had been answered at a time.
@@ -136,7 +135,7 @@ func newRedundant(t *testing.T) *redundant {
 		t.Fatal(err)
 	}
 	stktc := buildStktc(t)
-	r := &redundant{t: t, ctx: ctx, net: network, stktc: stktc, dir: filepath.Dir(stktc), nodes: map[string]*haproxy.Process{}, aggrs: map[string]*aggregator{}}
+	r := &redundant{t: repeating(t), ctx: ctx, net: network, stktc: stktc, dir: filepath.Dir(stktc), nodes: map[string]*haproxy.Process{}, aggrs: map[string]*aggregator{}}
 	t.Cleanup(r.close)
 	for name, address := range redundantHosts {
 		r.check(network.Add(name, netip.MustParseAddr(address)))
@@ -204,9 +203,6 @@ func (r *redundant) close() {
 	if err := r.net.Close(); err != nil {
 		r.t.Error(err)
 	}
-	if r.wrong != "" {
-		r.t.Error(r.wrong)
-	}
 }
 
 // load sends requests of one client to both nodes, 50 a second to each, until stopped.
@@ -259,9 +255,9 @@ func (r *redundant) run(what string, length time.Duration) {
 				worst = max(worst, r.look(node, table))
 			}
 		}
-		return r.wrong != "" || r.t.Failed()
+		return r.t.Failed()
 	})
-	if r.wrong != "" || r.t.Failed() {
+	if r.t.Failed() {
 		r.t.FailNow()
 	}
 	r.t.Logf("%-16s %5d requests sent, nodes were behind by %4d at most", what, r.sent.Load(), worst)
@@ -273,12 +269,12 @@ func (r *redundant) look(node, table string) uint64 {
 	shown := r.shown(node, table)
 	most := r.sent.Load()
 	if shown > most {
-		r.wrong += fmt.Sprintf("%s: %s %s shows %d, and only %d requests were sent\n", r.event.what, node, table, shown, most)
+		r.t.Errorf("%s: %s %s shows %d, and only %d requests were sent", r.event.what, node, table, shown, most)
 	}
 	if least := r.answeredBefore(asked.Add(-lag)); shown < least {
 		slow := r.slowest(asked.Add(-lag))
 		if least = r.answeredBefore(asked.Add(-lag - slow)); shown < least {
-			r.wrong += fmt.Sprintf("%s: %s %s shows %d %v after it; %v before there were %d already\n",
+			r.t.Errorf("%s: %s %s shows %d %v after it; %v before there were %d already",
 				r.event.what, node, table, shown, asked.Sub(r.event.when).Round(ms), (lag + slow).Round(ms), least)
 		}
 	}
@@ -351,14 +347,6 @@ func (r *redundant) settle() {
 		return text
 	}
 	if haproxy.Poll(ctx, func() bool { return wrong() == "" }) != nil {
-		r.wrong = wrong()
-		r.t.FailNow()
+		r.t.Fatal(wrong())
 	}
-}
-
-// lastLines is the end of a log: what a run of all tests prints is cut, and the reason of a failure must be left.
-func lastLines(log string) string {
-	const most = 40
-	lines := strings.Split(strings.TrimSpace(log), "\n")
-	return strings.Join(lines[max(0, len(lines)-most):], "\n")
 }

@@ -34,7 +34,7 @@ var seedNodes = []string{"hapee1", "hapee2", "hapee3", "hapee4"}
 
 // seed is the seed's cluster at work.
 type seed struct {
-	t     *testing.T
+	t     *lastWords
 	ctx   context.Context
 	net   *Network
 	stktc string
@@ -98,7 +98,7 @@ func newSeed(t *testing.T) *seed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &seed{t: t, ctx: ctx, net: network, stktc: buildStktc(t), nodes: map[string]*atomic.Pointer[haproxy.Process]{}, aggrs: map[string]*aggregator{}, want: map[string]uint64{}}
+	s := &seed{t: repeating(t), ctx: ctx, net: network, stktc: buildStktc(t), nodes: map[string]*atomic.Pointer[haproxy.Process]{}, aggrs: map[string]*aggregator{}, want: map[string]uint64{}}
 	t.Cleanup(s.close)
 	for _, name := range seedNodes {
 		s.nodes[name] = &atomic.Pointer[haproxy.Process]{}

@@ -83,7 +83,7 @@ func TestDisagreeingSources(t *testing.T) {
 	countDifferently(first, second)
 
 	amid := func(w shown) uint64 { return w.before }
-	haproxytest.Eventually(t, func() error { return c.show(shownAmidDisagreement, amid) })
+	haproxytest.Eventually(c.t, func() error { return c.show(shownAmidDisagreement, amid) })
 	c.stays(time.Second, func() error { return c.show(shownAmidDisagreement, amid) })
 	c.wantDisagreementSaid(second)
 
@@ -95,7 +95,7 @@ func TestDisagreeingSources(t *testing.T) {
 	second.set(inPeers("length.raw"), "k", "data.gpc0 2")
 	second.set(inPeers("period.raw"), "1", "data.http_req_rate 50")
 	second.set(inPeers("array.raw"), "1", "data.gpc 6")
-	haproxytest.Eventually(t, func() error { return c.show(shownAmidDisagreement, func(w shown) uint64 { return w.after }) })
+	haproxytest.Eventually(c.t, func() error { return c.show(shownAmidDisagreement, func(w shown) uint64 { return w.after }) })
 }
 
 func countDifferently(first, second *balancer) {
@@ -214,7 +214,7 @@ func TestLongArrays(t *testing.T) {
 	if e := want["4294967295"]; len(e) != 2 || len(e[0].Values) != 300 || e[1].Values[99].Text != "120" {
 		t.Fatalf("the nodes do not show what was counted: %v", want)
 	}
-	haproxytest.Eventually(t, func() error {
+	haproxytest.Eventually(c.t, func() error {
 		for _, b := range c.nodes {
 			if err := want.compare(b.table(inPeers("long.sum")), false); err != nil {
 				return fmt.Errorf("%s: %w", b.name, err)
@@ -240,7 +240,7 @@ func TestReceiveOnly(t *testing.T) {
 	c.nodes[0].set(inPeers("cur.raw"), "k", "data.conn_cur 3 data.conn_cnt 30")
 	c.nodes[1].set(inPeers("cur.raw"), "k", "data.conn_cur 4 data.conn_cnt 40")
 	want := c.sources(inPeers("cur.raw"))
-	haproxytest.Eventually(t, func() error {
+	haproxytest.Eventually(c.t, func() error {
 		for _, b := range c.nodes {
 			if err := want.compare(b.table(inPeers("cur.sum")), true); err != nil {
 				return fmt.Errorf("%s: %w", b.name, err)
@@ -249,7 +249,7 @@ func TestReceiveOnly(t *testing.T) {
 		return nil
 	})
 	c.nodes[1].kill()
-	haproxytest.Eventually(t, func() error {
+	haproxytest.Eventually(c.t, func() error {
 		return c.show([]shown{{0, "cur.sum", "k", "conn_cur", 3, 0}, {0, "cur.sum", "k", "conn_cnt", 70, 0}}, func(w shown) uint64 { return w.before })
 	})
 }

@@ -171,13 +171,13 @@ func TestTypes(t *testing.T) {
 	m.startScripted(m.newBalancer(2))
 	m.connected()
 	m.fill()
-	haproxytest.Eventually(t, m.check)
+	haproxytest.Eventually(m.t, m.check)
 	m.stays(time.Second, m.check)
 	m.prove()
 	t.Logf("HAProxy %s: seen summed right (s: by set table, t: by traffic, n: with the built-in node):\n%s", m.version, m.print())
 
 	m.nodes[1].kill()
-	haproxytest.Eventually(t, func() error { return m.checkConnCur(m.nodes[0]) })
+	haproxytest.Eventually(m.t, func() error { return m.checkConnCur(m.nodes[0]) })
 }
 
 func (m *matrix) sectionTables() []string {

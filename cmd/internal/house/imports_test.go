@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"cmd/stktload":                     everything,
 	"cmd/internal/aggregator":          everything,
 	"cmd/internal/certtest":            everything,
+	"cmd/internal/console":             everything,
 	"cmd/internal/corpus":              everything,
 	"cmd/internal/e2e":                 everything,
 	"cmd/internal/haproxy":             everything,

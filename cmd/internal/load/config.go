@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,11 +58,15 @@ type Config struct {
 	Rate     int           // updates a second in all; 0: as fast as the target takes them
 	Tick     time.Duration // of a paced load: how often a node writes what is due; 0: 1 ms
 	NoFill   bool          // do not push each key once before the load
+	FillRate int           // updates a second in all, of the fill; 0: as fast as the target takes them
 	Recorded bool          // encode the load before it begins, and decode what came when it is over; needs Updates, has no Rate, Probes or Reconnects
 
 	Probes     int           // updates a second and node whose way is timed; 0: none
 	Reconnects int           // times that each node drops its session during the load
 	Away       time.Duration // how long it stays away each time
+	Restarts   int           // times that each node forgets everything during the load, and is given back what the target knows of it
+	Idle       []string      // nodes that push nothing but probes; with any, only they time, each other
+	Events     []Event       // that happen behind the load, in this order
 	Deaf       []string      // nodes that do not read during the load
 	Slow       []string      // nodes that read SlowRate at most during the load
 	SlowRate   int           // bytes a second
@@ -111,7 +116,7 @@ func (c *Config) Check() error {
 		}
 		seen[n] = true
 	}
-	for _, n := range append(append([]string(nil), c.Deaf...), c.Slow...) {
+	for _, n := range slices.Concat(c.Deaf, c.Slow, c.Idle) {
 		if !seen[n] {
 			return fmt.Errorf("`%s` is not one of the nodes `%s`", n, strings.Join(c.Nodes, ","))
 		}
@@ -147,10 +152,16 @@ func (c *Config) checkTable() error {
 		return fmt.Errorf("binary keys of `%d` bytes, accepted are 4 and more", c.Definition.KeyLen)
 	case c.Updates < 0 || c.Duration < 0 || c.Updates == 0 && c.Duration == 0:
 		return errors.New("neither a number of updates nor a duration")
-	case c.Rate < 0 || c.Probes < 0 || c.Reconnects < 0 || c.ZipfExponent < 0:
+	case c.Rate < 0 || c.FillRate < 0 || c.Restarts < 0 || c.Probes < 0 || c.Reconnects < 0 || c.ZipfExponent < 0:
 		return errors.New("rates and numbers cannot be negative")
-	case c.Recorded && (c.Updates == 0 || c.Rate != 0 || c.Probes != 0 || c.Reconnects != 0):
-		return errors.New("a recorded load has a number of updates, and no rate, probes or reconnects")
+	case c.Recorded && (c.Updates == 0 || c.Rate != 0 || c.Probes != 0 && len(c.Idle) == 0 || c.Reconnects+c.Restarts != 0):
+		return errors.New("a recorded load has a number of updates, and no rate, reconnects or restarts, nor probes but of idle nodes")
+	case len(c.Idle) >= len(c.Nodes):
+		return fmt.Errorf("all of the nodes `%s` are idle", strings.Join(c.Nodes, ","))
+	case slices.ContainsFunc(c.Events, func(e Event) bool { return eventStages[e] == 0 }):
+		return fmt.Errorf("events `%s`, accepted are `%s`, `%s` and `%s`", c.Events, Relearn, Forget, Fade)
+	case slices.Contains(c.Events, Fade) && c.Definition.Expire == 0:
+		return errors.New("nothing fades in a table without expire")
 	case len(c.Slow) > 0 && c.SlowRate <= 0:
 		return errors.New("a slow reader's rate must be above 0")
 	}

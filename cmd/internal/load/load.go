@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
+
 	"stktc/runtime/peers"
 	"stktc/topology/sticktable"
 )
@@ -33,11 +35,13 @@ type load struct {
 	unfinished atomic.Int32  // nodes that still push in the stage
 	finished   chan struct{} // the last of them is done
 	late       atomic.Uint64
+	shrinks    atomic.Bool // contributions may, from now on
 
 	pace         float64 // of a recording, updates a second and node
 	recordedFrom uint32  // tick
 
-	settled time.Duration // longest time from a stage's last push to its last sum
+	latency *hdrhistogram.Histogram // of the stages before
+	settled time.Duration           // longest time from a stage's last push to its last sum
 
 	base  measurement // at the beginning of the stage
 	shown time.Time   // when progress was last told
@@ -61,7 +65,7 @@ func (l *load) clock() stamp {
 }
 
 func newLoad(c Config) *load {
-	l := &load{Config: c, start: time.Now(), firstProbe: uint32(c.Keys), finished: make(chan struct{}, 1)}
+	l := &load{Config: c, start: time.Now(), firstProbe: uint32(c.Keys), finished: make(chan struct{}, 1), latency: newHistogram()}
 	l.source = peers.TableDefinition{ID: sourceID, Name: c.Table + c.From, Definition: c.Definition}
 	l.sum = peers.TableDefinition{ID: sumID, Name: c.Table + c.To, Definition: c.Definition}
 	l.source.SortColumns()
@@ -70,7 +74,7 @@ func newLoad(c Config) *load {
 	if i := l.shape.probe(); i >= 0 && c.To != "" {
 		l.probeCell = &l.shape.cells[i]
 	}
-	l.quota = uint64(c.Updates+len(c.Nodes)-1) / uint64(len(c.Nodes))
+	l.quota = uint64(c.Updates+l.loaders()-1) / uint64(l.loaders())
 	for i := range c.Nodes {
 		l.nodes = append(l.nodes, newNode(l, i))
 	}
@@ -82,7 +86,10 @@ func (l *load) stage() stage { return stage(l.at.Load()) }
 func (l *load) isLoading() bool { return l.stage() == loading }
 
 // isCounting tells whether contributions only grow.
-func (l *load) isCounting() bool { return l.stage() >= filling }
+func (l *load) isCounting() bool { return l.stage() >= filling && !l.shrinks.Load() }
+
+// loaders is how many nodes push more than probes.
+func (l *load) loaders() int { return len(l.Nodes) - len(l.Idle) }
 
 // maxNotes bounds what is told of lost sessions.
 const maxNotes = 20
@@ -151,9 +158,9 @@ func (l *load) play(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	r := l.newReport()
-	for _, at := range []stage{filling, loading} {
-		if at == filling && l.NoFill {
-			continue
+	for _, at := range l.plan() {
+		if at >= forgetting || at == loading && l.Restarts > 0 {
+			l.shrinks.Store(true)
 		}
 		if at == loading && l.Recorded {
 			if err := l.record(ctx, r.Stage("fill")); err != nil {
@@ -168,6 +175,18 @@ func (l *load) play(ctx context.Context) (*Report, error) {
 	}
 	err := l.verify(ctx, r)
 	return r, err
+}
+
+// plan lists the stages that are reported.
+func (l *load) plan() []stage {
+	all := []stage{filling, loading}
+	if l.NoFill {
+		all = all[1:]
+	}
+	for _, e := range l.Events {
+		all = append(all, eventStages[e])
+	}
+	return all
 }
 
 // connect waits until every node has a session, has been taught, and knows of no sums that are not zero: a target that knew nodes of these names before has to drop
@@ -253,6 +272,9 @@ func (l *load) playStage(ctx context.Context, at stage) (*Stage, error) {
 		return nil, err
 	}
 	l.enter(settling)
+	if at == fading {
+		l.expire()
+	}
 	if l.Recorded {
 		l.wakeReaders()
 	}

@@ -17,7 +17,13 @@ import (
 // aggregator runs the real one for nodes, until the test ends, and gives its address.
 func aggregator(t *testing.T, addresses map[string]string, names ...string) string {
 	t.Helper()
-	section := runtime.Section{Name: "s", Local: runtime.Peer{Name: "agg", Address: "127.0.0.1:0"}, Rules: []runtime.Rule{{From: ".raw", To: ".sum"}}}
+	return aggregatorOf(t, runtime.Section{}, addresses, names...)
+}
+
+// aggregatorOf runs one with settings of its own.
+func aggregatorOf(t *testing.T, section runtime.Section, addresses map[string]string, names ...string) string {
+	t.Helper()
+	section.Name, section.Local, section.Rules = "s", runtime.Peer{Name: "agg", Address: "127.0.0.1:0"}, []runtime.Rule{{From: ".raw", To: ".sum"}}
 	for _, n := range names {
 		address := addresses[n]
 		if address == "" {
@@ -144,6 +150,8 @@ func TestManners(t *testing.T) {
 		"rates only": func(c *Config) { c.Definition.Columns = c.Definition.Columns[2:] },
 		"reconnects": func(c *Config) { c.Reconnects, c.Rate, c.Away = 3, 50_000, 20*time.Millisecond },
 		"recorded":   func(c *Config) { c.Recorded, c.Probes, c.Updates = true, 0, 100_000 },
+		"restarts":   func(c *Config) { c.Restarts, c.Rate, c.Away = 2, 50_000, 20*time.Millisecond },
+		"both":       func(c *Config) { c.Restarts, c.Reconnects, c.Updates, c.Away = 1, 2, 200_000, 0 },
 		"kept short": func(c *Config) {
 			c.Recorded, c.Probes, c.Updates, c.Slow, c.SlowRate = true, 0, 100_000, c.Nodes[1:], 1<<20
 		},
@@ -162,12 +170,55 @@ func TestManners(t *testing.T) {
 			if fill := r.Stage("fill"); (fill == nil) != c.NoFill || fill != nil && fill.UpdatesIn != uint64(c.Keys*len(c.Nodes)) {
 				t.Errorf("fill: %+v", fill)
 			}
-			if want := int64(len(c.Nodes) * (1 + c.Reconnects)); r.Sessions != want || r.Losses != 0 {
+			if want := int64(len(c.Nodes) * (1 + c.Reconnects + c.Restarts)); r.Sessions != want || r.Losses != 0 {
 				t.Errorf("%d sessions, %d lost, want %d: %q", r.Sessions, r.Losses, want, r.Notes)
+			}
+			if (r.GivenBack > 0) != (c.Restarts > 0) {
+				t.Errorf("%d updates were given back", r.GivenBack)
 			}
 			hasProbes := (c.Probes > 0 || c.Recorded) && len(c.Definition.Columns) == 3
 			if (r.Latency != nil) != hasProbes {
 				t.Errorf("latency %+v", r.Latency)
+			}
+		})
+	}
+}
+
+// TestEvents: what happens behind the load costs no sum, and idle nodes time their pushes all the while.
+func TestEvents(t *testing.T) {
+	for name, c := range map[string]struct {
+		event    Event
+		giveBack bool
+		left     uint64 // keys that are looked at besides those of probes
+	}{
+		"relearn":           {Relearn, false, 500},
+		"forget":            {Forget, false, 500},
+		"forget, give back": {Forget, true, 500},
+		"fade":              {Fade, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := config("lb1", "lb2", "lb3", "lb4")
+			cfg.Idle, cfg.Events = cfg.Nodes[2:], []Event{c.event}
+			cfg.FillRate, cfg.Rate, cfg.Probes = 20_000, 50_000, 200
+			if c.event == Fade {
+				cfg.Definition.Expire = 3 * time.Second
+			}
+			cfg.Target = aggregatorOf(t, runtime.Section{NoGiveBack: !c.giveBack}, nil, cfg.Nodes...)
+			r := mustBeRight(t, cfg)
+			for _, s := range r.Stages {
+				if s.Latency == nil || s.Latency.Count < 1 {
+					t.Errorf("nothing was timed in %+v", s)
+				}
+			}
+			if k := r.Looks[0].Keys; k < c.left || k > c.left+2*probesPerNode {
+				t.Errorf("%d keys were looked at, want %d and those of probes", k, c.left)
+			}
+			if r.Stage(string(c.event)) == nil || r.Losses != 0 {
+				t.Errorf("%+v", r)
+			}
+			if (r.GivenBack > 0) != c.giveBack {
+				t.Errorf("%d updates were given back", r.GivenBack)
 			}
 		})
 	}

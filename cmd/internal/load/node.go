@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -25,6 +26,9 @@ type node struct {
 	pid    int
 	isDeaf bool
 	isSlow bool
+	isIdle bool
+
+	isReborn atomic.Bool // it has forgotten everything once
 
 	out output
 	in  input
@@ -48,10 +52,11 @@ type output struct {
 	sent      atomic.Uint64 // updates of the fill and the load
 	taught    atomic.Uint64 // updates of lessons and repetitions
 	bytes     atomic.Uint64
-	stage     stage  // that inStage belongs to
-	inStage   uint64 // updates sent in the stage
-	isDone    bool   // with the stage
-	dropped   int    // reconnects so far
+	stage     stage     // that inStage belongs to
+	inStage   uint64    // updates sent in the stage
+	isDone    bool      // with the stage
+	dropped   int       // sessions in the load so far
+	until     time.Time // when an idle node is done
 	fill      picker
 	next      picker
 	batch     [batchSize]uint32
@@ -66,17 +71,18 @@ type output struct {
 
 // input is what the node was sent. Guarded by mu.
 type input struct {
-	mu       sync.Mutex
-	rows     []uint32
-	totals   []uint64 // by cell: the sum over all keys of what the rows show
-	wentBack uint64   // counters that shrank
-	badLife  uint64   // updates that live longer than their table's entries
-	foreign  uint64   // keys that were never pushed
-	latency  *hdrhistogram.Histogram
-	faults   []string      // what is wrong with the table's definition, said once each
-	changed  int64         // when a counter was last seen to change, ns of the load's clock
-	keep     keep          // the reader's alone
-	gap      time.Duration // longest time for which what came was not read, as a recorded load's sums were decoded
+	mu        sync.Mutex
+	rows      []uint32
+	totals    []uint64 // by cell: the sum over all keys of what the rows show
+	wentBack  uint64   // counters that shrank
+	badLife   uint64   // updates that live longer than their table's entries
+	foreign   uint64   // keys that were never pushed
+	givenBack uint64   // updates of what the node had forgotten
+	latency   *hdrhistogram.Histogram
+	faults    []string      // what is wrong with the table's definition, said once each
+	changed   int64         // when a counter was last seen to change, ns of the load's clock
+	keep      keep          // the reader's alone
+	gap       time.Duration // longest time for which what came was not read, as a recorded load's sums were decoded
 
 	updates, others, bytes, heartbeats atomic.Uint64
 }
@@ -95,8 +101,9 @@ type arrival struct {
 
 func newNode(l *load, number int) *node {
 	n := &node{
-		l: l, name: l.Nodes[number], number: number, pid: 1000 + number, arrived: make(chan arrival, 1), wake: make(chan struct{}, 1),
+		l: l, name: l.Nodes[number], number: number, pid: newPID(), arrived: make(chan arrival, 1), wake: make(chan struct{}, 1),
 		isDeaf: slices.Contains(l.Deaf, l.Nodes[number]), isSlow: slices.Contains(l.Slow, l.Nodes[number]),
+		isIdle: slices.Contains(l.Idle, l.Nodes[number]),
 	}
 	n.out.rows = make([]uint32, int(l.keys.total)*l.shape.words)
 	n.out.key, n.out.values = l.keys.buffer(), make([]uint64, l.shape.layout.Slots())
@@ -109,6 +116,9 @@ func newNode(l *load, number int) *node {
 	}
 	return n
 }
+
+// newPID is the process id that a node says it has: another one each time that it starts.
+func newPID() int { return 2 + rand.IntN(1<<22-2) }
 
 // row gives the row of an index.
 func (s *shape) row(rows []uint32, index uint32) []uint32 {

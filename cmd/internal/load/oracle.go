@@ -78,7 +78,7 @@ const (
 // lag is the greatest delay between a push and its sum, as far as it was seen: by probes, and from the last push of a stage to the last sum. Probes are samples, so that the
 // greatest of all is taken to be half as much more.
 func (l *load) lag() time.Duration {
-	most := int64(l.settled)
+	most := max(int64(l.settled), l.latency.Max())
 	for _, n := range l.nodes {
 		n.in.mu.Lock()
 		most = max(most, n.in.latency.Max(), int64(n.in.gap))

@@ -65,7 +65,7 @@ func (l *load) seen(n *node, number uint32, row []uint32, now stamp) {
 // observer is the node that times another's probes: the next one that reads without being held back, itself if there is no other.
 func (l *load) observer(owner int) int {
 	for i := 1; i <= len(l.nodes); i++ {
-		if n := l.nodes[(owner+i)%len(l.nodes)]; !n.isDeaf && !n.isSlow {
+		if n := l.nodes[(owner+i)%len(l.nodes)]; !n.isDeaf && !n.isSlow && n.isIdle == l.nodes[owner].isIdle {
 			return n.number
 		}
 	}

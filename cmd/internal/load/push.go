@@ -14,6 +14,9 @@ const (
 	filling        // each key once
 	encoding       // a load that is recorded
 	loading
+	relearning
+	forgetting
+	fading
 	settling // nobody counts
 )
 
@@ -21,21 +24,23 @@ const (
 func (s *session) push(now time.Time) (time.Duration, error) {
 	l, out := s.n.l, &s.n.out
 	at := l.stage()
-	if at != filling && at != encoding && at != loading {
+	if at == starting || at == settling {
 		return beatEvery, nil
 	}
 	if out.stage != at {
 		out.stage, out.inStage, out.isDone = at, 0, false
 	}
-	if at == encoding {
+	switch {
+	case s.n.isIdle:
+		return s.idle(at, now), nil
+	case at == encoding:
 		return s.recordPiece(), nil
-	}
-	if at == loading && l.Recorded {
+	case at == loading && l.Recorded:
 		return s.replay(), nil
-	}
-	if at == loading && s.n.dropsNow(now) {
-		out.dropped++
-		return 0, errPlanned
+	case at > loading:
+		return s.event(at, now)
+	case at == loading && s.n.dropsNow(now):
+		return 0, s.n.drop()
 	}
 	left := l.left(at, out.inStage, now)
 	if left == 0 {
@@ -46,7 +51,7 @@ func (s *session) push(now time.Time) (time.Duration, error) {
 	sent := s.encode(at, due, l.clock().tick, writeSize)
 	out.inStage += sent
 	out.sent.Add(sent)
-	if at == loading {
+	if at == loading && len(l.Idle) == 0 {
 		s.time()
 	}
 	if due == 0 {
@@ -80,24 +85,36 @@ func (l *load) left(at stage, sent uint64, now time.Time) uint64 {
 
 // allowed is how many updates the rate lets through now.
 func (l *load) allowed(at stage, sent uint64, now time.Time) uint64 {
-	if at == filling || l.Rate == 0 {
+	rate := l.Rate
+	if at == filling {
+		rate = l.FillRate
+	}
+	if rate == 0 {
 		return 1 << 62
 	}
-	due := uint64(now.Sub(l.began).Seconds() * float64(l.Rate) / float64(len(l.nodes)))
+	due := uint64(now.Sub(l.began).Seconds() * float64(rate) / float64(l.loaders()))
 	return due - min(due, sent)
 }
 
 // dropsNow tells whether the node is to drop its session: evenly spread over the load.
 func (n *node) dropsNow(now time.Time) bool {
 	l := n.l
-	if n.out.dropped == l.Reconnects {
+	if n.out.dropped == l.Reconnects+l.Restarts {
 		return false
 	}
 	done := float64(n.out.inStage) / float64(l.quota)
 	if l.Updates == 0 {
 		done = float64(now.Sub(l.began)) / float64(l.Duration)
 	}
-	return done*float64(l.Reconnects+1) >= float64(n.out.dropped+1)
+	return done*float64(l.Reconnects+l.Restarts+1) >= float64(n.out.dropped+1)
+}
+
+// drop ends the session as planned; the first times with all that the node has.
+func (n *node) drop() error {
+	if n.out.dropped++; n.out.dropped <= n.l.Restarts {
+		n.forget()
+	}
+	return errPlanned
 }
 
 // encode counts up to due events at a moment and appends their updates, until the buffer holds size bytes. It tells how many.

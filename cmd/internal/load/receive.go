@@ -26,6 +26,7 @@ func (s *session) define(body []byte) error {
 		}
 		t = &remoteTable{id: def.ID, def: def, layout: peers.NewLayout(&def), lastID: last}
 		t.isSum = s.n.l.To != "" && def.Name == s.n.l.Table+s.n.l.To && s.bind(t)
+		t.isOwn = s.n.isReborn.Load() && def.Name == s.n.l.source.Name && s.bind(t)
 		r.tables[def.ID] = t
 	}
 	r.cur = t
@@ -97,6 +98,11 @@ func (s *session) handleUpdate(f peers.Frame, now stamp) error {
 	t.isUnread = true
 	if t.lastID++; u.Explicit {
 		t.lastID = u.ID
+	}
+	if t.isOwn {
+		s.n.takeBack(t, u, now)
+		in.givenBack++
+		return nil
 	}
 	if !t.isSum {
 		in.others.Add(1)
@@ -178,25 +184,22 @@ func (n *node) store(t *remoteTable, index uint32, values []uint64, now stamp) {
 	for i := range shape.cells {
 		c := &shape.cells[i]
 		slot := t.binding[i]
-		switch {
-		case slot < 0:
-		case c.kind == sticktable.FreqCtr:
-			row[c.word+rateTick] = (now.tick - uint32(values[slot])) &^ 1
-			row[c.word+rateCurr], row[c.word+ratePrev] = uint32(values[slot+1]), uint32(values[slot+2])
-		default:
-			old, v := c.scalar(row), values[slot]
-			if v < old && isCounting && c.isCounter() {
+		if slot < 0 || c.kind == sticktable.FreqCtr {
+			continue
+		}
+		old, v := c.scalar(row), values[slot]
+		if v == old {
+			continue
+		}
+		if c.isCounter() {
+			in.changed = now.ns
+			if v < old && isCounting {
 				in.wentBack++
 			}
-			if v != old && c.isCounter() {
-				in.changed = now.ns
-			}
-			in.totals[i] += v - old
-			if row[c.word] = uint32(v); c.kind == sticktable.ULongLong {
-				row[c.word+1] = uint32(v >> 32)
-			}
 		}
+		in.totals[i] += v - old
 	}
+	shape.set(row, t.binding, values, now)
 	if first := n.l.firstProbe; index >= first {
 		n.l.seen(n, index-first, row, now)
 	}

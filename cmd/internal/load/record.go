@@ -83,7 +83,7 @@ func (s *session) replay() time.Duration {
 		s.buf = peers.AppendTableDefinition(s.buf, &s.n.l.source)
 		s.current = sourceID
 	}
-	if every := len(rec.pieces)/recordedProbes + 1; rec.next%every == 0 && s.n.l.probeCell != nil {
+	if every := len(rec.pieces)/recordedProbes + 1; rec.next%every == 0 && s.n.l.probeCell != nil && len(s.n.l.Idle) == 0 {
 		s.sendProbe(s.n.l.clock())
 	}
 	s.piece = &rec.pieces[rec.next]
@@ -170,7 +170,7 @@ const leastRoom = 16 << 10
 // keeps tells whether what comes is to be decoded later.
 func (s *session) keeps() bool {
 	n := s.n
-	return n.l.Recorded && !n.isSlow && n.l.isLoading() && len(n.in.keep.room) >= leastRoom
+	return n.l.Recorded && !n.isSlow && !n.isIdle && n.l.isLoading() && len(n.in.keep.room) >= leastRoom
 }
 
 // keep reads until the load is over, or the room is used up, and decodes it then.

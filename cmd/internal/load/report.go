@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // Report is what a run found. Numbers that are not known are absent from its JSON.
@@ -28,6 +30,7 @@ type Report struct {
 	Others    uint64   `json:"other_tables_updates"` // updates of other tables
 	Sessions  int64    `json:"sessions"`
 	Losses    int64    `json:"sessions_lost"` // not counting those that were dropped as planned
+	GivenBack uint64   `json:"given_back"`    // updates that nodes were given back of what they had forgotten
 	LateProbe uint64   `json:"late_probes"`   // probes that were not sent, since the one before was still under way
 	Notes     []string `json:"notes,omitempty"`
 }
@@ -52,6 +55,8 @@ type Stage struct {
 
 	InPerSecond  float64 `json:"updates_in_per_s"`
 	OutPerSecond float64 `json:"updates_out_per_s"`
+
+	Latency *Latency `json:"latency,omitempty"` // of pushes of the stage
 
 	Target *Usage `json:"target,omitempty"`
 	Load   *Usage `json:"load,omitempty"`
@@ -172,7 +177,7 @@ func (l *load) newReport() *Report {
 	return r
 }
 
-var stageNames = map[stage]string{starting: "start", filling: "fill", encoding: "record", loading: "load", settling: "settle"}
+var stageNames = map[stage]string{starting: "start", filling: "fill", encoding: "record", loading: "load", relearning: "relearn", forgetting: "forget", fading: "fade", settling: "settle"}
 
 // measurement is what has been used and sent at a moment.
 type measurement struct {
@@ -211,6 +216,7 @@ func (l *load) newStage(at stage, before, after measurement, sending time.Durati
 		s.InPerSecond = float64(s.UpdatesIn) / sending.Seconds()
 	}
 	s.OutPerSecond = float64(s.UpdatesOut) / took.Seconds()
+	s.Latency = l.takeLatency()
 	if l.PID != 0 {
 		s.Target = l.usage(s, before.target, after.target)
 		s.Load = l.usage(s, before.self, after.self)
@@ -246,13 +252,14 @@ func (k *Look) finish(l *load) {
 
 // finish adds what the nodes know.
 func (l *load) finish(r *Report) {
-	all := newHistogram()
+	l.takeLatency()
+	r.Latency = quantiles(l.latency)
 	for _, n := range l.nodes {
 		n.in.mu.Lock()
-		all.Merge(n.in.latency)
 		r.WentBack += n.in.wentBack
 		r.BadLife += n.in.badLife
 		r.Foreign += n.in.foreign
+		r.GivenBack += n.in.givenBack
 		for _, f := range n.in.faults {
 			r.Faults = append(r.Faults, fmt.Sprintf("table `%s` as sent to `%s`: %s", l.sum.Name, n.name, f))
 		}
@@ -265,11 +272,28 @@ func (l *load) finish(r *Report) {
 	l.mu.Lock()
 	r.Notes = l.notes
 	l.mu.Unlock()
-	if all.TotalCount() == 0 {
-		return
+}
+
+// takeLatency gives what the nodes have timed since the last call.
+func (l *load) takeLatency() *Latency {
+	all := newHistogram()
+	for _, n := range l.nodes {
+		n.in.mu.Lock()
+		all.Merge(n.in.latency)
+		n.in.latency.Reset()
+		n.in.mu.Unlock()
 	}
-	ms := func(q float64) float64 { return float64(all.ValueAtQuantile(q)) / 1e6 }
-	r.Latency = &Latency{Count: all.TotalCount(), P50: ms(50), P90: ms(90), P99: ms(99), P999: ms(99.9), Longest: float64(all.Max()) / 1e6}
+	l.latency.Merge(all)
+	return quantiles(all)
+}
+
+// quantiles of a histogram of nanoseconds; nil of an empty one.
+func quantiles(h *hdrhistogram.Histogram) *Latency {
+	if h.TotalCount() == 0 {
+		return nil
+	}
+	ms := func(q float64) float64 { return float64(h.ValueAtQuantile(q)) / 1e6 }
+	return &Latency{Count: h.TotalCount(), P50: ms(50), P90: ms(90), P99: ms(99), P999: ms(99.9), Longest: float64(h.Max()) / 1e6}
 }
 
 // progress tells about the stage, some times a second, and notices that the target's process has ended.
@@ -304,7 +328,7 @@ func (l *load) doneOf(at stage, in uint64) float64 {
 	case at == encoding:
 		return 0
 	case at == filling:
-		return float64(in) / float64(l.Keys*len(l.nodes))
+		return min(1, float64(in)/float64(l.Keys*l.loaders()))
 	case at == loading && l.Updates > 0:
 		return min(1, float64(in)/float64(l.Updates))
 	case at == loading:

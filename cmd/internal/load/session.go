@@ -118,6 +118,7 @@ type remoteTable struct {
 	layout   *peers.Layout
 	binding  []int // by cell: first slot of its value, -1: not in the table
 	isSum    bool
+	isOwn    bool // what the node counted before it forgot it
 	lastID   uint32
 	isUnread bool // updates came that were not acknowledged
 }

@@ -15,6 +15,7 @@ type writer struct {
 	timer         *time.Timer
 	isAnswered    bool    // the target has taught us; HAProxy pushes nothing before
 	lesson        *lesson // that we teach
+	hasTaught     bool    // a lesson, in this session, that was confirmed
 	awaitsConfirm bool    // of a lesson; HAProxy pushes nothing before
 	repeat        *walk   // over what the target has not acknowledged in the session before
 	probe         *probe  // in buf
@@ -125,7 +126,7 @@ func (s *session) takeMail() {
 		s.n.isUp.Store(true)
 	}
 	if m.confirmed {
-		s.awaitsConfirm = false
+		s.awaitsConfirm, s.hasTaught = false, true
 	}
 	if m.teach {
 		s.lesson, s.awaitsConfirm = &lesson{}, false
@@ -135,7 +136,7 @@ func (s *session) takeMail() {
 // compose fills the buffer, and tells how long there is nothing more to send.
 func (s *session) compose(now time.Time) (time.Duration, error) {
 	switch {
-	case s.lesson != nil && !s.n.isReplaying():
+	case s.lesson != nil && !s.n.isReplaying() && (s.isAnswered || !s.n.isReborn.Load()):
 		s.teach()
 	case !s.isAnswered, s.awaitsConfirm:
 		return beatEvery, nil

@@ -104,3 +104,20 @@ func TestUnitFlags(t *testing.T) {
 		}
 	})
 }
+
+// TestUnitReload: the reload waits for its answer, through a socket that the unit's own advice opens for that.
+func TestUnitReload(t *testing.T) {
+	unit := readUnit(t)
+	for _, want := range []string{
+		`(?m)^#     stats socket /run/stktc/stats\.socket level admin$`,
+		`(?m)^Environment=STKTC_SOCKET=/run/stktc/stats\.socket$`,
+		`(?m)^ExecReload=` + program + ` reload --socket \$\{STKTC_SOCKET\}$`,
+	} {
+		if !regexp.MustCompile(want).MatchString(unit) {
+			t.Errorf("the unit has no line %s", want)
+		}
+	}
+	if strings.Contains(unit, "\nExecReload=/bin/kill") {
+		t.Error("a signal is not waited for")
+	}
+}

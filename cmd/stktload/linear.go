@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"stktc/cmd/internal/load"
+)
+
+func (c *command) linearCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "linear",
+		Category:  measure,
+		Usage:     "measure how cost grows with keys and with nodes",
+		UsageText: "stktload linear [--keys LIST] [--nodes LIST] [--nodes-keys N] … --json > RESULT.json; stktload plot RESULT.json -o PICTURE.svg",
+		Description: "Puts a recorded load flat out on a fresh aggregator for each number of keys, with two nodes, and for each number of nodes, with --nodes-keys keys.\n" +
+			"Tells CPU time and memory of each, and the slopes of lines through them. stktload plot draws the result.",
+		Flags: slices.Concat(trialFlags(1), []cli.Flag{
+			&cli.StringFlag{Category: how, Name: "keys", Value: "10000,30000,100000,300000,1000000,3000000,10000000", Usage: "`LIST` of numbers of keys"},
+			&cli.StringFlag{Category: how, Name: "nodes", Value: "2,4,8,16,32,64", Usage: "`LIST` of numbers of nodes"},
+			&cli.IntFlag{Category: how, Name: "nodes-keys", Value: 100_000, Usage: "number of keys with these nodes"},
+			&cli.IntFlag{Category: how, Name: "updates", Usage: "`N` updates of each load, default four laps and at least 2 million"},
+		}),
+		Action: c.measured(func(stop context.Context, ctx *cli.Context, s *stand) (*Result, error) { return s.linear(stop, ctx) }),
+	}
+}
+
+func (s *stand) linear(stop context.Context, ctx *cli.Context) (*Result, error) {
+	cfg, err := trial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := numbers(ctx, "keys")
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := numbers(ctx, "nodes")
+	if err != nil {
+		return nil, err
+	}
+	r := s.newResult(ctx, "cost by number of keys and by number of nodes; recorded loads flat out", &cfg)
+	cfg.Updates, cfg.Looks = ctx.Int("updates"), 1
+	var byKeys, byNodes []in
+	for _, k := range keys {
+		byKeys = append(byKeys, in{fmt.Sprintf("%s keys, 2 nodes", short(float64(k))), k, 2})
+	}
+	for _, n := range nodes {
+		byNodes = append(byNodes, in{fmt.Sprintf("%d nodes, %s keys", n, short(float64(ctx.Int("nodes-keys")))), ctx.Int("nodes-keys"), n})
+	}
+	for run := range ctx.Int("runs") {
+		for _, at := range append(slices.Clone(byKeys), byNodes...) {
+			if err := s.linearPoint(stop, run, r, at, cfg); err != nil {
+				return nil, err
+			}
+		}
+	}
+	r.slopes(byKeys, byNodes)
+	return r, nil
+}
+
+// Figures of linear, which plot looks for.
+const (
+	perUpdateIn    = "CPU an update in"
+	perUpdateMoved = "CPU an update in or out"
+	growth         = "growth of memory"
+)
+
+func (s *stand) linearPoint(stop context.Context, run int, r *Result, at in, cfg load.Config) error {
+	cfg.Keys, cfg.Nodes = at.keys, nodeNames(at.nodes)
+	if cfg.Updates == 0 {
+		cfg.Updates = usualUpdates(at.keys)
+	}
+	if err := mustBePlayable(cfg); err != nil {
+		return err
+	}
+	report, err := s.loadStktc(stop, cfg, options{})
+	if err != nil {
+		return err
+	}
+	r.check(at, run, report)
+	l := loadStage(report)
+	grown := l.Target.RSS - report.Stages[0].Target.RSS + report.Stages[0].Target.Growth
+	s.tell("run %d, %s: %.0f ns an update in, %.1f in or out, %.1f bytes a key", run+1, at.name, l.Target.PerUpdate, l.Target.PerMoved, float64(grown)/float64(at.keys))
+	r.add(at, perUpdateIn, "ns", l.Target.PerUpdate)
+	r.add(at, perUpdateMoved, "ns", l.Target.PerMoved)
+	r.add(at, "updates out for an update in", "", float64(l.UpdatesOut)/float64(max(1, l.UpdatesIn)))
+	r.add(at, updatesIn, "/s", l.InPerSecond)
+	r.add(at, growth, "MB", float64(grown)/1e6)
+	r.add(at, growthAKey, "bytes", float64(grown)/float64(at.keys))
+	return nil
+}
+
+// slopes adds what lines through the medians say.
+func (r *Result) slopes(byKeys, byNodes []in) {
+	at := in{name: "slopes"}
+	decades := func(p in) float64 { return math.Log10(float64(p.keys)) }
+	nodes := func(p in) float64 { return float64(p.nodes) }
+	if len(byKeys) > 1 {
+		r.add(at, "CPU an update in or out, for ten times the keys", "ns", r.slope(byKeys, decades, perUpdateMoved))
+		r.add(at, "memory, for one more key", "bytes", 1e6*r.slope(byKeys, func(p in) float64 { return float64(p.keys) }, growth))
+	}
+	if len(byNodes) > 1 {
+		r.add(at, "CPU an update in, for one more node", "ns", r.slope(byNodes, nodes, perUpdateIn))
+		r.add(at, "CPU an update in or out, for one more node", "ns", r.slope(byNodes, nodes, perUpdateMoved))
+		r.add(at, "memory of a key, for one more node", "bytes", r.slope(byNodes, nodes, growthAKey))
+	}
+}
+
+// slope is that of the line of least squares through a figure's medians.
+func (r *Result) slope(points []in, x func(in) float64, name string) float64 {
+	var n, sx, sy, sxx, sxy float64
+	for _, p := range points {
+		f := r.figure(p.name, name)
+		n, sx, sy, sxx, sxy = n+1, sx+x(p), sy+f.Median, sxx+x(p)*x(p), sxy+x(p)*f.Median
+	}
+	if d := n*sxx - sx*sx; d != 0 {
+		return (n*sxy - sx*sy) / d
+	}
+	return 0
+}

@@ -16,6 +16,9 @@ type Options struct {
 	Logger *slog.Logger
 	Listen func(network, address string) (net.Listener, error)
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// MaxMemory is how many bytes the process may have resident, 0 for no limit. Before it had more keys are evicted from the tables, those nearest to their end first.
+	MaxMemory int64
 }
 
 // Aggregator sums what its peers count. Serve runs it.
@@ -26,6 +29,7 @@ type Aggregator struct {
 	beat    atomic.Int64 // when time last passed in the tables, ns after started by the monotonic clock
 	live    atomic.Bool  // Serve has begun
 	pulse   pulse
+	memory  store.Budget // of all tables
 
 	mu        sync.Mutex // guards what a reload changes
 	cfg       Config
@@ -57,6 +61,7 @@ func New(cfg Config, opt Options) (*Aggregator, error) {
 	}
 	a := &Aggregator{opt: opt, log: opt.Logger, started: time.Now()}
 	a.pulse.last.Store(&a.started)
+	a.boundMemory()
 	a.apply(cfg)
 	return a, nil
 }
@@ -128,12 +133,16 @@ func (a *Aggregator) serveLink(l *link) {
 }
 
 // tickEvery is about the grain of the store's wheel. A rate of period P is off by 5 ms/P of its count when a boundary is found that late.
-const tickEvery = 5 * time.Millisecond
+const (
+	tickEvery    = 5 * time.Millisecond
+	ticksASecond = int(time.Second / tickEvery)
+)
 
 // tick lets time pass in the tables until ctx ends.
 func (a *Aggregator) tick(ctx context.Context) {
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
+	ticks, evicted := 0, uint64(0)
 	for {
 		select {
 		case <-ticker.C:
@@ -141,6 +150,12 @@ func (a *Aggregator) tick(ctx context.Context) {
 				t.Tick(a.now())
 			}
 			a.beat.Store(int64(time.Since(a.started)))
+			if ticks++; ticks%ticksASecond == 0 {
+				a.boundMemory()
+			}
+			if ticks%(10*ticksASecond) == 0 {
+				evicted = a.tellEvicted(evicted)
+			}
 		case <-ctx.Done():
 			return
 		}

@@ -24,6 +24,7 @@ type conversation struct {
 	mu           sync.Mutex
 	begun        map[*table]bool // tables that count this session
 	asked        bool            // we have asked for a lesson in this session
+	askedAt      uint32          // and when
 	waiting      bool            // and it has not ended
 	ask          *time.Timer
 	saidFinished bool // the last lesson that we gave was finished
@@ -81,12 +82,16 @@ func (c *conversation) enter(t *table) {
 		c.begun[t] = true
 		c.l.unhold(t)
 		t.Begin(c.l.name)
+		t.Asked(c.l.name, c.askedAt)
 	}
 }
 
 func (c *conversation) askNow() {
 	c.mu.Lock()
-	c.asked, c.waiting = true, true
+	c.asked, c.waiting, c.askedAt = true, true, c.l.a.now()
+	for t := range c.begun {
+		t.Asked(c.l.name, c.askedAt)
+	}
 	c.mu.Unlock()
 	c.sess.Deafen(false)
 	c.sess.Ask()

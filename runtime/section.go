@@ -178,7 +178,7 @@ func (s *section) table(name string, rule Rule, kind TableKind) *table {
 
 // newTable makes a table. The caller holds s.mu.
 func (s *section) newTable(name string, rule Rule, kind TableKind) *table {
-	t := &table{Table: store.New(name), rule: rule, kind: kind}
+	t := &table{Table: store.NewWithin(&s.a.memory, name), rule: rule, kind: kind}
 	t.hold.Store(int64(s.cfg.Hold))
 	t.pace.Store(int64(s.cfg.Pace))
 	s.tables[name] = t

@@ -25,13 +25,14 @@ func (c *command) runCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
 		Usage:     "run the aggregator that a hapee-stktagg.cfg describes",
-		UsageText: "stktc run -f FILE [-c] [--http ADDRESS] [--log-format text|json] [--log-level LEVEL]",
+		UsageText: "stktc run -f FILE [-c] [--http ADDRESS] [--max-memory SIZE] [--log-format text|json] [--log-level LEVEL]",
 		Description: "Speaks HAProxy's peers protocol with the peers of the file and sums their stick tables. Ends on SIGTERM or SIGINT,\n" +
 			"after it has sent what is pending. SIGHUP reads the file again: what is wrong with it leaves everything as it was. Exits with 78 when the file is not valid, 3 when an address cannot be used.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "f", Usage: "the aggregator's configuration `FILE`"},
 			&cli.BoolFlag{Name: "c", Usage: "only check the file: exits with 0 or 1"},
 			&cli.StringFlag{Name: "http", Usage: "serve metrics, health and a status page at `ADDRESS`, such as 127.0.0.1:9100"},
+			&cli.StringFlag{Name: "max-memory", Value: "80%", Usage: "keep below `SIZE`, such as 512m, 2g, 80% of the machine or control group, or off: past it keys nearest to their end go"},
 			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`text` or json"},
 			&cli.StringFlag{Name: "log-level", Value: "info", Usage: "`LEVEL`: debug, info, warn or error"},
 		},
@@ -75,7 +76,11 @@ func (c *command) run(ctx *cli.Context) error {
 	}
 	stop, cancel := signal.NotifyContext(ctx.Context, syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
-	d, err := c.newDaemon(ctx.String("f"), node, config, ctx.String("http"), log)
+	memory, err := memoryLimit(ctx.String("max-memory"))
+	if err != nil {
+		return err
+	}
+	d, err := c.newDaemon(ctx.String("f"), node, config, ctx.String("http"), memory, log)
 	if err != nil {
 		return err
 	}

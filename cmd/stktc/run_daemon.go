@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -39,14 +40,17 @@ type daemon struct {
 }
 
 // newDaemon makes the aggregator and opens all its addresses.
-func (c *command) newDaemon(file string, node *topology.Node, config runtime.Config, http string, log *slog.Logger) (*daemon, error) {
+func (c *command) newDaemon(file string, node *topology.Node, config runtime.Config, http string, memory int64, log *slog.Logger) (*daemon, error) {
 	d := &daemon{c: c, file: file, log: log, node: node, http: http}
 	if cpus, err := aggregator.Pin(node.CPUMap); err != nil {
 		return nil, err
 	} else if cpus > 0 {
 		log.Info("confined to processors", "processors", cpus)
 	}
-	a, err := runtime.New(config, runtime.Options{Logger: log})
+	if memory > 0 {
+		debug.SetMemoryLimit(memory)
+	}
+	a, err := runtime.New(config, runtime.Options{Logger: log, MaxMemory: memory})
 	if err != nil {
 		return nil, err
 	}

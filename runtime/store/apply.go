@@ -118,16 +118,20 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 	}
 	r := s.find(hash, key)
 	if r == noRef {
-		if r = s.create(hash, key); r == noRef {
+		if s.makeWay(s.class, noRef, now) {
+			r = s.create(hash, key)
+		}
+		if r == noRef {
 			s.counted.crowded++
 			return
 		}
+		s.markPartial(s.row(r), hash, now)
 	}
 	row := s.row(r)
 	i := findContribution(s, row, src.number)
 	added := i < 0
 	if added {
-		if r = s.makeRoom(r); r == noRef {
+		if r = s.makeRoom(r, now); r == noRef {
 			s.counted.crowded++
 			return
 		}
@@ -144,6 +148,9 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 	c[deadline] = now + min(life, maxLife)
 	for m := range src.moves {
 		src.moves[m].store(c[contribHead:], values, now)
+	}
+	if row[meta]&partial != 0 {
+		s.review(r, row, now)
 	}
 	if s.touch(r, row) {
 		s.changed = true
@@ -170,12 +177,16 @@ func findContribution(s *shard, row []uint32, peer uint16) int {
 }
 
 // makeRoom sees to it that the row has room for one more contribution, and gives its place; noRef if there cannot be one more.
-func (s *shard) makeRoom(r ref) ref {
+func (s *shard) makeRoom(r ref, now uint32) ref {
 	n := count(s.row(r))
 	if n < 1<<r.class() {
 		return r
 	}
 	if n == maxContributors {
+		return noRef
+	}
+	if !s.makeWay(r.class()+1, r, now) {
+		s.evictRow(r, now)
 		return noRef
 	}
 	return s.grow(r)

@@ -8,7 +8,10 @@ const chunkWords = 1 << 13
 // arena hands out the memory of one table's rows in chunks, mapped from the system: the Go collector neither looks at it nor lets it grow to twice its size, and
 // what is freed goes back to the system soon.
 type arena struct {
+	budget *Budget
+
 	mu      sync.Mutex
+	held    int64              // bytes that are handed out
 	regions map[*uint32][]byte // all that was mapped, by the first usable word
 	rest    []uint32           // of the newest region
 	free    [][]uint32         // to be handed out again
@@ -26,6 +29,7 @@ const (
 func (a *arena) chunk() []uint32 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.count(chunkWords)
 	for _, list := range []*[][]uint32{&a.free, &a.cold} {
 		if n := len(*list); n > 0 {
 			c := (*list)[n-1]
@@ -42,6 +46,12 @@ func (a *arena) chunk() []uint32 {
 	return c
 }
 
+// count notes that words are handed out, or come back. The caller holds a.mu.
+func (a *arena) count(words int) {
+	a.held += int64(words) * 4
+	a.budget.held.Add(int64(words) * 4)
+}
+
 func (a *arena) mapWords(words int, huge bool) []uint32 {
 	region, usable := mapWords(words, huge)
 	if region != nil {
@@ -55,11 +65,12 @@ func (a *arena) mapWords(words int, huge bool) []uint32 {
 
 // words hands out any number of words, all 0.
 func (a *arena) words(n int) []uint32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.count(n)
 	if n < smallWords {
 		return make([]uint32, n)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	return a.mapWords(n, false)
 }
 
@@ -68,11 +79,12 @@ const smallWords = chunkWords / 2
 
 // putWords takes back what words gave.
 func (a *arena) putWords(w []uint32) {
-	if len(w) < smallWords {
+	if len(w) == 0 {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.count(-len(w))
 	if region := a.regions[&w[0]]; region != nil {
 		delete(a.regions, &w[0])
 		unmap(region)
@@ -83,6 +95,7 @@ func (a *arena) putWords(w []uint32) {
 func (a *arena) put(c []uint32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.count(-len(c))
 	if len(a.free) < hotChunks {
 		clear(c)
 		a.free = append(a.free, c)
@@ -99,5 +112,6 @@ func (a *arena) release() {
 	for _, r := range a.regions {
 		unmap(r)
 	}
+	a.count(int(-a.held / 4))
 	a.regions, a.rest, a.free, a.cold = nil, nil, nil, nil
 }

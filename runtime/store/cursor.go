@@ -181,7 +181,7 @@ type outgoing struct {
 // outgoing makes a row's sum, and tells whether there is something to send. A row without contributions that count goes out as zeros with 1 ms to live, if it ever went out.
 func (s *shard) outgoing(row []uint32, now uint32) (u outgoing, some bool) {
 	counting := s.counting(row)
-	if len(counting) == 0 && row[meta]&sentOnce == 0 {
+	if len(counting) == 0 && row[meta]&sentOnce == 0 || row[meta]&partial != 0 {
 		return u, false
 	}
 	u.id = max(1, row[seq]*numShards+uint32(s.number))

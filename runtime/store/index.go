@@ -60,7 +60,7 @@ func (x *index) put(hash uint64, r ref) {
 // resize makes half as many buckets again: with 64 shards a table of 10 million keys moves 160,000 rows at a time, in some milliseconds.
 func (x *index) resize(a *arena, hashOf func(ref) uint64) {
 	old := *x
-	x.allocate(a, len(old.buckets)+max(1, len(old.buckets)/2))
+	x.allocate(a, x.more())
 	for i := range old.buckets {
 		for _, r := range old.buckets[i].refs {
 			if r != noRef {
@@ -70,6 +70,17 @@ func (x *index) resize(a *arena, hashOf func(ref) uint64) {
 	}
 	a.putWords(old.words)
 }
+
+// growth is how many bytes one more row would take, 0 as long as there is room.
+func (x *index) growth() int {
+	if x.used < fullLoad*len(x.buckets) {
+		return 0
+	}
+	return 4 * bucketWords * x.more()
+}
+
+// more is how many buckets there are next.
+func (x *index) more() int { return len(x.buckets) + max(1, len(x.buckets)/2) }
 
 const bucketWords = int(unsafe.Sizeof(bucket{}) / 4)
 

@@ -16,6 +16,10 @@ func (t *Table) knownPeer(name string) (uint16, *peer) {
 type peerState struct {
 	connected bool
 	standby   bool // another member of its group counts instead
+
+	contributes bool   // it has defined the table
+	taught      bool   // everything, in a lesson
+	asked       uint32 // when it was asked for that lesson
 }
 
 func (s *shard) peer(number uint16) *peerState {
@@ -38,6 +42,7 @@ func (s *shard) setConnected(number uint16, connected bool) {
 		if s.lay.connCur {
 			s.touchAll(number)
 		}
+		s.reviewAll(s.t.clock.Load())
 	}
 }
 
@@ -88,7 +93,16 @@ func (t *Table) LastDefinition(name string) sticktable.Definition {
 
 // DropStale drops the peer's contributions that it did not make in its present session, and tells how many: a lesson that ended as finished
 // named everything that the peer has.
-func (t *Table) DropStale(name string, now uint32) int { return t.drop(name, true, now) }
+func (t *Table) DropStale(name string, now uint32) int {
+	n := t.drop(name, true, now)
+	t.mu.Lock()
+	number, p := t.knownPeer(name)
+	t.mu.Unlock()
+	if p != nil {
+		t.taught(number, p.asked, now)
+	}
+	return n
+}
 
 // Drop drops all of the peer's contributions, and what it said of the table's shape.
 func (t *Table) Drop(name string, now uint32) int {
@@ -105,9 +119,18 @@ func (t *Table) undefine(p *peer) {
 	p.def, p.defined = sticktable.Definition{}, false
 	t.lockShards()
 	defer t.unlockShards()
+	t.setContributes(p)
 	p.setSource(nil)
 	if t.defined() {
 		t.redefine()
+	}
+}
+
+// setContributes tells the shards whether the peer has defined the table. The caller holds all their locks.
+func (t *Table) setContributes(p *peer) {
+	number, _ := t.knownPeer(p.name)
+	for i := range t.shards {
+		t.shards[i].peer(number).contributes = p.defined
 	}
 }
 
@@ -191,13 +214,14 @@ func (t *Table) Clear(key []byte, now uint32) bool {
 
 // rebuild lays the shard's rows out for another definition. With another key nothing can be kept.
 func (s *shard) rebuild(old, def *sticktable.Definition) {
-	before := &shard{t: s.t, lay: s.lay, contrib: s.contrib, slabs: s.slabs}
+	before := &shard{t: s.t, lay: s.lay, contrib: s.contrib, slabs: s.slabs, evicted: s.evicted}
 	defer before.empty()
 	s.slabs = [numClasses]slab{}
 	s.reset(newLayout(def))
 	if !sameKey(old, def) {
 		return
 	}
+	s.evicted = before.evicted
 	moves := wordMoves(old, def)
 	before.eachRow(0, func(_ ref, row []uint32) bool {
 		s.adopt(before, row, moves)
@@ -248,6 +272,9 @@ func (s *shard) adopt(before *shard, row []uint32, moves []wordMove) {
 	to := s.row(r)
 	to[sentUntil] = row[sentUntil]
 	to[meta] |= row[meta] & (countMask | sentOnce | sentForever | partial)
+	if row[meta]&partial != 0 {
+		s.counted.partial++
+	}
 	for i := range count(row) {
 		a, b := before.contribution(row, i), s.contribution(to, i)
 		copy(b[:contribHead], a[:contribHead])

@@ -59,6 +59,8 @@ type shard struct {
 	pieces  [numPieces]piece
 	made    uint32 // pieces
 
+	evicted evictedKeys
+
 	peers   []peerState // by the peer's number
 	changed bool        // receivers have news from this turn with the lock
 	counted counters
@@ -78,6 +80,8 @@ func (s *shard) reset(lay *layout) {
 	s.log.reset(s.t.arena)
 	s.wheel.reset(s.t.arena)
 	s.rows = 0
+	s.evicted = evictedKeys{}
+	s.counted.partial = 0
 	s.values = make([]uint64, lay.slots)
 	s.pieces = [numPieces]piece{}
 }
@@ -153,6 +157,9 @@ func (s *shard) create(hash uint64, key []byte) ref {
 
 // remove ends a row.
 func (s *shard) remove(r ref) {
+	if row := s.row(r); row[meta]&partial != 0 {
+		s.endPartial(row)
+	}
 	s.index.remove(s.hashOf(r), r)
 	s.freeRow(r)
 	s.rows--

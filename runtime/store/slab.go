@@ -116,7 +116,7 @@ func (sl *slab) addChunk(a *arena) int {
 		sl.chunks, sl.use = append(sl.chunks, nil), append(sl.use, chunkUse{})
 	}
 	if sl.stride > chunkWords {
-		sl.chunks[n] = make([]uint32, sl.stride)
+		sl.chunks[n] = a.words(sl.stride)
 	} else {
 		sl.chunks[n] = a.chunk()
 	}
@@ -147,7 +147,9 @@ func (s *shard) freeRow(r ref) {
 }
 
 func (sl *slab) dropChunk(n int, a *arena) {
-	if c := sl.chunks[n]; len(c) == chunkWords {
+	if c := sl.chunks[n]; sl.stride > chunkWords {
+		a.putWords(c)
+	} else {
 		a.put(c)
 	}
 	sl.chunks[n] = nil

@@ -13,25 +13,27 @@ type Stats struct {
 
 // counters are a shard's part of Stats, under its lock.
 type counters struct {
-	coalesced, resends, crowded, evicted, partial uint64
+	coalesced, resends, crowded, partial uint64
 }
 
 // Stats sums the shards' counters up.
 func (t *Table) Stats() Stats {
-	sum := Stats{Updates: t.updates.Load()}
+	sum := Stats{Updates: t.updates.Load(), Evicted: t.evicted.Load()}
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()
 		sum.Coalesced += s.counted.coalesced
 		sum.Resends += s.counted.resends
 		sum.Crowded += s.counted.crowded
-		sum.Evicted += s.counted.evicted
 		sum.Partial += s.counted.partial
 		sum.Bytes += s.bytes()
 		s.mu.Unlock()
 	}
 	return sum
 }
+
+// Evicted counts the keys that went for want of memory.
+func (t *Table) Evicted() uint64 { return t.evicted.Load() }
 
 // bytes is the memory that the shard holds.
 func (s *shard) bytes() uint64 {

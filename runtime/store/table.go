@@ -35,6 +35,7 @@ type Table struct {
 
 	shards  [numShards]shard
 	updates atomic.Uint64
+	evicted atomic.Uint64 // keys
 	clock   atomic.Uint32 // the latest time that Tick or Apply was told
 }
 
@@ -45,6 +46,7 @@ type peer struct {
 	defined    bool
 	generation uint32 // of its present or last session, 15 bits: it comes round after 32,768 sessions of which none ended a lesson
 	connected  bool
+	asked      uint32                // when it was asked to teach everything
 	source     *Source               // its way in; nil if it has none
 	refused    sticktable.Definition // that it is to define again; its Key is invalid if it is not
 }
@@ -57,8 +59,11 @@ type Mismatch struct {
 }
 
 // New makes an empty table of that wire name.
-func New(name string) *Table {
-	t := &Table{name: name, seed: maphash.MakeSeed(), arena: &arena{}}
+func New(name string) *Table { return NewWithin(&Budget{}, name) }
+
+// NewWithin makes an empty table whose memory is bounded, together with that of other tables.
+func NewWithin(budget *Budget, name string) *Table {
+	t := &Table{name: name, seed: maphash.MakeSeed(), arena: &arena{budget: budget}}
 	runtime.AddCleanup(t, (*arena).release, t.arena)
 	t.cursors.Store(&[]*Cursor{})
 	lay := newLayout(&t.def)
@@ -150,6 +155,7 @@ func (t *Table) Source(name string, def sticktable.Definition) (*Source, error) 
 	t.lockShards()
 	defer t.unlockShards()
 	p.setSource(src)
+	t.setContributes(p)
 	t.redefine()
 	return src, nil
 }

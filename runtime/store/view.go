@@ -13,6 +13,7 @@ type Entry struct {
 	Life          uint32   // ms left, Forever without an end, 0 when over
 	Values        []uint64 // in slots of the table's definition
 	Contributions []Contribution
+	Partial       bool // the key was evicted, and not all who contribute have told of it again: it is not sent
 }
 
 // Contribution is what one peer counted of a key.
@@ -78,8 +79,10 @@ func (s *shard) entries(from uint64, now uint32) (list []Entry, at uint64, all b
 }
 
 func (s *shard) entry(row []uint32, now uint32) Entry {
-	live := s.counting(row)
-	return Entry{Key: slices.Clone(s.key(row)), Life: s.life(live, now), Values: slices.Clone(s.sum(live, now))}
+	counting := s.counting(row)
+	return Entry{
+		Key: slices.Clone(s.key(row)), Life: s.life(counting, now), Values: slices.Clone(s.sum(counting, now)), Partial: row[meta]&partial != 0,
+	}
 }
 
 func (t *Table) contributions(s *shard, row []uint32, now uint32) []Contribution {

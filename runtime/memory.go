@@ -9,18 +9,17 @@ import (
 // leastMemory is what the tables may have however much the rest of the process takes.
 const leastMemory = 1 << 20
 
-// boundMemory gives the tables what the limit leaves for them: all but what the process has besides.
+// besides is what the process is left of a limit besides its tables: what it has when all peers have come, with the buffers of their sessions. Tables that have grown
+// cannot give way to it later, as rows that are evicted make room for others in their places.
+func besides(limit int64) int64 { return 32<<20 + limit/32 }
+
+// boundMemory gives the tables what the limit leaves for them.
 func (a *Aggregator) boundMemory() {
 	if a.opt.MaxMemory <= 0 {
 		return
 	}
-	resident := residentMemory()
-	if resident == 0 {
-		a.memory.SetLimit(max(a.opt.MaxMemory, leastMemory))
-		return
-	}
-	besides := max(0, resident-a.memory.Held())
-	a.memory.SetLimit(max(a.opt.MaxMemory-besides, leastMemory))
+	left := a.opt.MaxMemory - max(besides(a.opt.MaxMemory), residentMemory()-a.memory.Held())
+	a.memory.SetLimit(max(left, leastMemory))
 }
 
 // residentMemory is how many bytes the process has resident; 0 where the system does not tell.

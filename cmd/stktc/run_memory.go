@@ -32,12 +32,12 @@ func memoryLimit(text string) (int64, error) {
 		return 0, refused
 	}
 	if n<<shift < leastLimit {
-		return 0, usagef("--max-memory %q: the least is 32m, of which the program itself takes about 20", text)
+		return 0, usagef("--max-memory %q: the least is 64m, of which the program itself takes half", text)
 	}
 	return n << shift, nil
 }
 
-const leastLimit = 32 << 20
+const leastLimit = 64 << 20
 
 // totalMemory is what the machine has, or the control group where that has less; 0 where the system does not tell.
 func totalMemory() int64 {

@@ -11,7 +11,7 @@ func TestMemoryLimit(t *testing.T) {
 			t.Errorf("%s: %d %v, want %d", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "m", "-1g", "0", "12", "31m", "101%", "0%", "80 %", "1t", "9999999999g"} {
+	for _, text := range []string{"", "m", "-1g", "0", "12", "63m", "101%", "0%", "80 %", "1t", "9999999999g"} {
 		if got, err := memoryLimit(text); err == nil {
 			t.Errorf("%q: %d, want an error", text, got)
 		}

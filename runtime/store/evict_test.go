@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -181,5 +182,45 @@ func TestNotEvicted(t *testing.T) {
 	}
 	if e.has(0, 1000, 3010) {
 		t.Error("not forgotten after twice the life of a contribution")
+	}
+}
+
+// TestNothingPartialIsSent: with far more keys than fit, from two peers, no sum goes out that lacks what one of them counted.
+func TestNothingPartialIsSent(t *testing.T) {
+	const keys = 60_000
+	budget := &Budget{}
+	budget.SetLimit(2 << 20)
+	table := NewWithin(budget, "t.sum")
+	a, b := begin(t, table, "a", gpcDef), begin(t, table, "b", gpcDef)
+	c := table.Subscribe(func() {})
+	rnd := rand.New(rand.NewPCG(1, 2))
+	counted := map[uint32][2]uint64{}
+	whole, parts := 0, 0
+	for range 40 {
+		for i, src := range []*Source{a, b} {
+			var batch Batch
+			for range 4000 {
+				k := rnd.Uint32N(keys)
+				v := counted[k]
+				v[i]++
+				counted[k] = v
+				batch.Add(binary.BigEndian.AppendUint32(nil, k), 60_000+rnd.Uint32N(60_000), v[i:i+1])
+			}
+			src.Apply(&batch, 1000)
+		}
+		c.Collect(1000, table.version.Load(), func(_, _ uint32, key []byte, values []uint64) bool {
+			v := counted[binary.BigEndian.Uint32(key)]
+			if values[0] == v[0]+v[1] {
+				whole++
+			} else {
+				parts++
+			}
+			return true
+		})
+	}
+	st := table.Stats()
+	t.Logf("%d sums were whole; %d keys were evicted, %d are partial", whole, st.Evicted, st.Partial)
+	if parts > 0 || whole == 0 || st.Evicted == 0 || st.Partial == 0 {
+		t.Errorf("%d sums were parts, %d whole; %d keys were evicted, %d are partial", parts, whole, st.Evicted, st.Partial)
 	}
 }

@@ -32,8 +32,9 @@ func (k *known[G]) syntax(text []byte, parse func() (*G, error)) (*G, error) {
 	if k.byText == nil {
 		k.byText = map[string]*G{}
 	}
-	if len(k.byText) < maxKnown {
-		k.byText[string(text)] = g
+	if len(k.byText) == maxKnown { // most texts may be one host's only: those that are many hosts' come back at once
+		clear(k.byText)
 	}
+	k.byText[string(text)] = g
 	return g, nil
 }

@@ -101,7 +101,7 @@ func (t *Template) addRange(from, to int, low, high string) *diag.Finding {
 		return Findingf(CodeRange, at, "range `%s` has zeros in front and ends of different length; accepted is `[%0*d-%0*d]`", whole, p.width, lo, p.width, hi)
 	case before > 0 && before != n:
 		t.broken = true
-		return Findingf(CodeRange, at, "range `%s` has %d numbers, and the one before it %d; ranges go in step", whole, n, before)
+		return Findingf(CodeRange, at, "range `%s` has %s, and the one before it %d; ranges go in step", whole, Count(n, "number"), before)
 	}
 	return nil
 }

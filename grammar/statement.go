@@ -95,7 +95,7 @@ func grammarOf[G any](meaning func(*line, *G) Statement) func(*line) (Statement,
 	parser := participle.MustBuild[G](participle.Lexer(wordDefinition{}))
 	var before known[G]
 	return func(l *line) (Statement, error) {
-		var text []byte
+		text := make([]byte, 0, 256)
 		for i := range l.words {
 			text = append(append(text, l.words[i].Value...), 0) // no word holds a NUL
 		}

@@ -30,6 +30,17 @@ func Accepted(word string, known []string) string {
 	return hint + "accepted are " + List(known)
 }
 
+// Count writes a number of things for a message: "no node", "1 node", "3 nodes".
+func Count(n int, noun string) string {
+	switch n {
+	case 0:
+		return "no " + noun
+	case 1:
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
+
 // List joins words for a message: "`a`, `b`, `c`", and of more than maxListed "+n more" behind the fifth.
 func List(words []string) string {
 	if len(words) == 0 {

@@ -3,6 +3,7 @@ package grammar
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"stktc/grammar/diag"
 )
@@ -14,6 +15,9 @@ type vocabulary struct {
 	closed bool
 	// theirs are directives of HAProxy's beside: they are no slips of ours.
 	theirs []string
+
+	once   sync.Once
+	listed []string // see keywords
 }
 
 type term struct {
@@ -118,13 +122,14 @@ func (v *vocabulary) read(section string, in *Line) (Statement, *term, diag.List
 
 // keywords are the directives that are ours. Where those of HAProxy's stand beside them, a line that is only read if it can be is not.
 func (v *vocabulary) keywords() []string {
-	var list []string
-	for i := range v.terms {
-		if v.closed || !v.terms[i].quiet {
-			list = append(list, v.terms[i].keyword)
+	v.once.Do(func() {
+		for i := range v.terms {
+			if v.closed || !v.terms[i].quiet {
+				v.listed = append(v.listed, v.terms[i].keyword)
+			}
 		}
-	}
-	return list
+	})
+	return v.listed
 }
 
 // unknown is an error when a directive of ours was likely meant. Others may be the vendor's, whose documents name not all, or HAProxy's.

@@ -46,7 +46,7 @@ func (r *yamlReader) sorted() diag.List {
 	r.findings.Sort()
 	if r.unlisted > 0 {
 		last := &r.findings[len(r.findings)-1]
-		last.Notes = append(last.Notes, fmt.Sprintf("%d further findings of this file are not listed", r.unlisted))
+		last.Notes = append(last.Notes, fmt.Sprintf("not listed: %s of this file", Count(r.unlisted, "further finding")))
 	}
 	return r.findings
 }

@@ -111,6 +111,7 @@ func (a *Aggregator) Serve(ctx context.Context) error {
 		a.serveLink(l)
 	}
 	a.mu.Unlock()
+	a.running.Go(func() { a.watchAcks(ctx) })
 	a.tick(ctx)
 	a.stop(cancel)
 	return nil

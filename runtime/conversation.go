@@ -18,6 +18,7 @@ type conversation struct {
 	sess    *session.Session
 	log     *slog.Logger
 	remote  string
+	acks    acks
 	process process   // compared with that of the last session
 	members []*member // the peer's places when the session began; a reload that changes them ends the session
 

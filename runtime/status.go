@@ -76,6 +76,7 @@ type PeerStatus struct {
 
 	Traffic // since the start
 	Sends   []session.TableStatus
+	Unacked time.Duration  // how long it has acknowledged nothing of what it was sent last in a table; half a second fine
 	Refused []RefusedTable // its tables that are not summed, in this session
 }
 
@@ -163,6 +164,9 @@ func (m *member) status() PeerStatus {
 	if l.sess != nil {
 		st.Traffic.add(l.sess.Stats())
 		st.Sends = l.sess.Tables()
+	}
+	if l.owner != nil {
+		st.Unacked = l.owner.acks.age(time.Now())
 	}
 	return st
 }

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -198,4 +200,28 @@ func TestClearRefuses(t *testing.T) {
 	if !c.sees("cluster/t.sum", "10.0.0.1", 33) {
 		t.Error("the key was cleared all the same")
 	}
+}
+
+// TestStoppedNode: a node that is stopped acknowledges nothing, and show says so before its session ends; when it goes on all is well.
+func TestStoppedNode(t *testing.T) {
+	c := startClearing(t)
+	c.count("cluster/t.raw", "cluster/t.sum", "10.0.0.1", 3)
+	process, err := os.FindProcess(c.nodes[1].PID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	process.Signal(syscall.SIGSTOP)
+	defer process.Signal(syscall.SIGCONT)
+	if err := c.nodes[0].SetTable(t.Context(), "cluster/t.raw", "10.0.0.1", "data.gpc0 4"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "show says that the node acknowledges nothing", func() bool {
+		out, _ := c.ask("show")
+		return strings.Contains(out, "has acknowledged nothing for 2.")
+	})
+	process.Signal(syscall.SIGCONT)
+	eventually(t, "the node has all, and all is acknowledged", func() bool {
+		out, _ := c.ask("show", "peers", "--json")
+		return strings.Count(out, `"unacked_seconds":0,`) == 2 && strings.Count(out, `"connected":true`) == 2 && c.sees("cluster/t.sum", "10.0.0.1", 34)
+	})
 }

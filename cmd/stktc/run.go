@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"stktc/cmd/internal/aggregator"
+	"stktc/grammar"
 	"stktc/grammar/diag"
 	"stktc/render"
 	"stktc/runtime"
@@ -71,7 +72,7 @@ func (c *command) run(ctx *cli.Context) error {
 		return exit(exitConfig)
 	}
 	if ctx.Bool("c") {
-		fmt.Fprintf(c.stderr, "ok: %s: %d aggregations sections\n", ctx.String("f"), len(node.Aggregations))
+		fmt.Fprintf(c.stderr, "ok: %s: %s\n", ctx.String("f"), grammar.Count(len(node.Aggregations), "aggregations section"))
 		return nil
 	}
 	stop, cancel := signal.NotifyContext(ctx.Context, syscall.SIGTERM, syscall.SIGINT)

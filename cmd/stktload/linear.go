@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -44,26 +45,28 @@ func (s *stand) linear(stop context.Context, ctx *cli.Context) (*Result, error) 
 	}
 	r := s.newResult(ctx, "cost by number of keys and by number of nodes; recorded loads flat out", &cfg)
 	cfg.Updates, cfg.Looks = ctx.Int("updates"), 1
-	var byKeys, byNodes []in
+	var points []in
 	for _, k := range keys {
-		byKeys = append(byKeys, in{fmt.Sprintf("%s keys, 2 nodes", short(float64(k))), k, 2})
+		points = append(points, in{byKeys + short(float64(k)) + " keys, 2 nodes", k, 2})
 	}
 	for _, n := range nodes {
-		byNodes = append(byNodes, in{fmt.Sprintf("%d nodes, %s keys", n, short(float64(ctx.Int("nodes-keys")))), ctx.Int("nodes-keys"), n})
+		points = append(points, in{fmt.Sprintf("%s%d nodes, %s keys", byNodes, n, short(float64(ctx.Int("nodes-keys")))), ctx.Int("nodes-keys"), n})
 	}
 	for run := range ctx.Int("runs") {
-		for _, at := range append(slices.Clone(byKeys), byNodes...) {
+		for _, at := range points {
 			if err := s.linearPoint(stop, run, r, at, cfg); err != nil {
 				return nil, err
 			}
 		}
 	}
-	r.slopes(byKeys, byNodes)
+	r.slopes()
 	return r, nil
 }
 
-// Figures of linear, which plot looks for.
+// Series and figures of linear, which plot looks for.
 const (
+	byKeys         = "by keys: "
+	byNodes        = "by nodes: "
 	perUpdateIn    = "CPU an update in"
 	perUpdateMoved = "CPU an update in or out"
 	growth         = "growth of memory"
@@ -94,31 +97,50 @@ func (s *stand) linearPoint(stop context.Context, run int, r *Result, at in, cfg
 	return nil
 }
 
-// slopes adds what lines through the medians say.
-func (r *Result) slopes(byKeys, byNodes []in) {
-	at := in{name: "slopes"}
-	decades := func(p in) float64 { return math.Log10(float64(p.keys)) }
-	nodes := func(p in) float64 { return float64(p.nodes) }
-	if len(byKeys) > 1 {
-		r.add(at, "CPU an update in or out, for ten times the keys", "ns", r.slope(byKeys, decades, perUpdateMoved))
-		r.add(at, "memory, for one more key", "bytes", 1e6*r.slope(byKeys, func(p in) float64 { return float64(p.keys) }, growth))
+// Where points are on an axis.
+func inKeys(p in) float64  { return float64(p.keys) }
+func inNodes(p in) float64 { return float64(p.nodes) }
+func decades(p in) float64 { return math.Log10(float64(p.keys)) }
+
+// series lists the points of a series.
+func (r *Result) series(prefix string) []in {
+	var all []in
+	for _, f := range r.Figures {
+		if at := (in{f.Case, f.Keys, f.Nodes}); strings.HasPrefix(f.Case, prefix) && !slices.Contains(all, at) {
+			all = append(all, at)
+		}
 	}
-	if len(byNodes) > 1 {
-		r.add(at, "CPU an update in, for one more node", "ns", r.slope(byNodes, nodes, perUpdateIn))
-		r.add(at, "CPU an update in or out, for one more node", "ns", r.slope(byNodes, nodes, perUpdateMoved))
-		r.add(at, "memory of a key, for one more node", "bytes", r.slope(byNodes, nodes, growthAKey))
+	return all
+}
+
+// slopes adds what lines through the medians say.
+func (r *Result) slopes() {
+	at := in{name: "slopes"}
+	if keys := r.series(byKeys); len(keys) > 1 {
+		r.add(at, "CPU an update in or out, for ten times the keys", "ns", r.slope(keys, decades, perUpdateMoved))
+		r.add(at, "memory, for one more key", "bytes", 1e6*r.slope(keys, inKeys, growth))
+	}
+	if nodes := r.series(byNodes); len(nodes) > 1 {
+		r.add(at, "CPU an update in, for one more node", "ns", r.slope(nodes, inNodes, perUpdateIn))
+		r.add(at, "CPU an update in or out, for one more node", "ns", r.slope(nodes, inNodes, perUpdateMoved))
+		r.add(at, "memory of a key, for one more node", "bytes", r.slope(nodes, inNodes, growthAKey))
 	}
 }
 
-// slope is that of the line of least squares through a figure's medians.
 func (r *Result) slope(points []in, x func(in) float64, name string) float64 {
+	m, _ := r.line(points, x, name)
+	return m
+}
+
+// line is that of least squares through a figure's medians: y = m·x + b.
+func (r *Result) line(points []in, x func(in) float64, name string) (m, b float64) {
 	var n, sx, sy, sxx, sxy float64
 	for _, p := range points {
 		f := r.figure(p.name, name)
 		n, sx, sy, sxx, sxy = n+1, sx+x(p), sy+f.Median, sxx+x(p)*x(p), sxy+x(p)*f.Median
 	}
 	if d := n*sxx - sx*sx; d != 0 {
-		return (n*sxy - sx*sy) / d
+		m = (n*sxy - sx*sy) / d
 	}
-	return 0
+	return m, (sy - m*sx) / n
 }

@@ -240,6 +240,12 @@ func (p *daemon) kill() {
 	<-p.exited
 }
 
+// killed ends the aggregator as a crash does, and gives what it said.
+func (p *daemon) killed() string {
+	p.kill()
+	return p.log.String()
+}
+
 // awaitListener waits until something accepts connections.
 func awaitListener(ctx context.Context, address string, exited <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, stopLimit)

@@ -12,14 +12,20 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
+const shortWord = 24
+
 // Distance counts the insertions, deletions, replacements and swaps of neighbours that turn a into b; 3 may stand for more. Its cost is
 // len(a)*len(b), so words that cannot be near by their lengths alone are not compared.
 func Distance(a, b string) int {
 	if len(a) > len(b)+2 || len(b) > len(a)+2 {
 		return 3
 	}
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
+	var room [3][shortWord + 1]int // nearly all words are short: these rows cost no allocation
+	before, last, row := room[0][:], room[1][:], room[2][:]
+	if len(b) > shortWord {
+		before, last, row = make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	}
+	for j := range len(b) + 1 {
 		last[j] = j
 	}
 	for i := 1; i <= len(a); i++ {

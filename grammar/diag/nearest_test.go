@@ -3,7 +3,7 @@ package diag
 import "testing"
 
 func TestNearest(t *testing.T) {
-	words := []string{"peer", "from", "forward", "hold", "pace"}
+	words := []string{"peer", "from", "forward", "hold", "pace", "load-server-state-from-file"} // the last is longer than shortWord
 	for _, tt := range []struct{ word, want string }{
 		{"peer", "peer"},
 		{"pere", "peer"},
@@ -15,6 +15,8 @@ func TestNearest(t *testing.T) {
 		{"", ""},
 		{"local", ""},
 		{"hodl", "hold"},
+		{"load-server-state-form-files", "load-server-state-from-file"},
+		{"load-server-state-of-a-file", ""},
 	} {
 		if got := Nearest(tt.word, words); got != tt.want {
 			t.Errorf("Nearest(%q) = %q, want %q", tt.word, got, tt.want)

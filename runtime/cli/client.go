@@ -60,13 +60,21 @@ func (c *client) run() {
 		}
 		c.runLine(line)
 		if c.w.Flush() != nil {
-			c.srv.log.Warn("stats socket: client does not read, cut off", "from", c.conn.RemoteAddr().String())
+			c.srv.log.Warn("stats socket: client does not read, cut off", "from", c.from())
 			return
 		}
 		if !c.interactive && !c.hasLine() {
 			return
 		}
 	}
+}
+
+// from says where the client is; one on a UNIX socket has no address.
+func (c *client) from() string {
+	if remote := c.conn.RemoteAddr(); remote.Network() != "unix" {
+		return remote.String()
+	}
+	return "UNIX socket " + c.conn.LocalAddr().String()
 }
 
 func (c *client) readLine() (string, error) {

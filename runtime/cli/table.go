@@ -235,7 +235,7 @@ func clearTable(c *client, args []string) {
 	cleared := []Cleared{}
 	for i, v := range views {
 		if n := v.clear(&requests[i], c.srv.agg.Now()); n > 0 {
-			c.srv.log.Info("table cleared by hand", "table", v.Table.Name(), "entries", n, "from", c.conn.RemoteAddr().String())
+			c.srv.log.Info("table cleared by hand", "table", v.Table.Name(), "entries", n, "from", c.from())
 			cleared = append(cleared, Cleared{v.Table.Name(), v.section, n, v.afterClear()})
 		}
 	}

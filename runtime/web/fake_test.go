@@ -88,6 +88,7 @@ func seedLike(t testing.TB) *fake {
 				Name: "hapee1", Address: "192.168.56.101:44444", Direction: runtime.Node, Counts: true, Connected: true, Inbound: true,
 				Remote: "192.168.56.101:37257", PID: 20349, Since: started.Add(time.Minute), Sessions: 2, Lesson: "finished", Status: peers.StatusSuccess,
 				Traffic: runtime.Traffic{UpdatesIn: 120, UpdatesOut: 80, Ignored: 3, BytesIn: 4000, BytesOut: 2000, HeartbeatsIn: 5, HeartbeatsOut: 6},
+				Unacked: 1500 * time.Millisecond,
 				Sends:   []session.TableStatus{{Name: "mytable.aggr", ID: 1, Pushed: 80, Acked: 79}, {Name: "mytable.l2", ID: 2, Pushed: 1, Unaccepted: true}},
 			},
 			{

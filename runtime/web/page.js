@@ -166,6 +166,7 @@ function drawState(st, s, p) {
 function drawNote(p) {
   const bad = [], plain = [];
   if (!p.connected && (p.last_error || p.last_status !== 'ESTA')) bad.push((p.last_error || p.last_status_text).split('\n')[0]);
+  if (p.unacked_seconds > 2) bad.push('has acknowledged nothing for ' + span(p.unacked_seconds));
   if (p.refuses.length) bad.push('does not take ' + p.refuses.join(', '));
   for (const r of p.refused) bad.push('its table ' + r.table + ' is not summed: ' + r.reason);
   if (p.group) plain.push('group ' + p.group + (p.counts ? ', counts' : ', stands by'));

@@ -94,7 +94,7 @@ func localpeerUnlisted(p *Pass, n *topology.Node, s *topology.PeersSection) diag
 	f.Related = append(f.Related, note(s.Local.Span, "%s", ownLine(s)))
 	f.Related = append(f.Related, p.knownAs(n, s.Local.Value)...)
 	if s.Local.IsZero() {
-		f.Related = []diag.Note{note(s.Header, "%s here, none of them `%s`", count(len(s.Peers), "line"), own.Value)}
+		f.Related = []diag.Note{note(s.Header, "no line here is called `%s`", own.Value)}
 		for _, peer := range s.Peers {
 			if resembles(peer.Name.Value, own.Value) {
 				meant = peer.Name

@@ -51,7 +51,7 @@ func runLocal(p *Pass) {
 func noLocal(p *Pass, n *topology.Node, s *topology.Aggregations) diag.Finding {
 	f := diag.Finding{
 		Summary: fmt.Sprintf("%s has no `local` peer in `aggregations %s`", n.Name.Value, s.Name.Value),
-		Primary: note(s.Header, "none of the %s here is marked `local`", count(len(s.Peers), "peer")),
+		Primary: note(s.Header, "no line here is marked `local`"),
 		Impact:  "the aggregator has no name to greet with and no port to listen on: the section does nothing",
 		Nodes:   []string{n.Name.Value},
 	}

@@ -105,7 +105,7 @@ func (p *Pass) readsNothing(x *topology.Vertex, r *topology.Rule) diag.Finding {
 	}
 	f := diag.Finding{
 		Summary: fmt.Sprintf("%s reads tables ending in `%s`, but none of the %s below has one", x.Name, suffix, count(len(members), kind)),
-		Primary: note(r.From.Span, "0 of %s match", count(len(offers), "table")),
+		Primary: note(r.From.Span, "0 of %s %s", count(len(offers), "table"), verb(len(offers), "matches", "match")),
 		Impact:  fmt.Sprintf("the aggregation runs and stays empty: every lookup in a table ending in `%s` reads 0, so limits never trigger", r.To.Value),
 		RunTime: &diag.RunTime{Command: "show table", On: x.Name, Symptom: fmt.Sprintf("no table ending in `%s`; all sessions look healthy and nothing is logged", r.To.Value)},
 		Nodes:   []string{x.Name},

@@ -194,7 +194,7 @@ func (p *Pass) idleForwards(x *topology.Vertex) {
 			continue
 		}
 		p.report(diag.Finding{
-			Summary: fmt.Sprintf("%s forwards tables ending in `%s`, but none of the %s below declares one", x.Name, f.Value, count(len(nodes), "node")),
+			Summary: fmt.Sprintf("%s forwards tables ending in `%s`, but %s", x.Name, f.Value, verb(len(nodes), nodes[0].Name+" below declares none", "none of the "+count(len(nodes), "node")+" below declares one")),
 			Primary: note(f.Span, "nobody takes it"),
 			Impact:  "the nodes ignore the sum from above: rules there cannot look it up",
 			Nodes:   append(names(nodes), x.Name),

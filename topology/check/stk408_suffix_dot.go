@@ -41,7 +41,7 @@ func runSuffixDot(p *Pass) {
 		}
 		if len(found) > 0 {
 			p.report(diag.Finding{
-				Summary: fmt.Sprintf("%s has suffixes that begin in the middle of a word", x.Name),
+				Summary: fmt.Sprintf("%s has %s in the middle of a word", x.Name, verb(len(found), "a suffix that begins", "suffixes that begin")),
 				Primary: found[0],
 				Related: found[1:],
 				Impact:  "tables whose names happen to end in these letters are taken too",

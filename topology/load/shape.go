@@ -163,7 +163,7 @@ func column(item grammar.StoreItem, findings *diag.List) (c sticktable.Column, u
 		wanted = append(wanted, "PERIOD")
 	}
 	if len(item.Args) != len(wanted) {
-		findings.Add(*grammar.Findingf(grammar.CodeStore, item.Span, "`%s` has %s; accepted is `%s`", itemText(item), count(len(item.Args), "argument"), form(t, wanted)))
+		findings.Add(*grammar.Findingf(grammar.CodeStore, item.Span, "`%s` has %s; accepted is `%s`", itemText(item), grammar.Count(len(item.Args), "argument"), form(t, wanted)))
 		return c, true
 	}
 	args := item.Args
@@ -220,14 +220,4 @@ func form(t sticktable.DataType, args []string) string {
 		return t.String()
 	}
 	return t.String() + "(" + strings.Join(args, ",") + ")"
-}
-
-func count(n int, noun string) string {
-	switch n {
-	case 0:
-		return "no " + noun
-	case 1:
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
 }

@@ -49,7 +49,7 @@ func (s *spread) template(value grammar.Scalar) grammar.Template {
 	if s.name.Count() == 0 {
 		s.related(grammar.CodeRange, value.Span, s.entry.Span, "a single name", "`%s` has a range, but the name `%s` has none to go in step with", value.Value, s.entry.Value)
 	} else {
-		s.related(grammar.CodeRange, value.Span, s.entry.Span, "the names", "the range in `%s` has %d numbers, but `%s` has %d", value.Value, n, s.entry.Value, s.name.Count())
+		s.related(grammar.CodeRange, value.Span, s.entry.Span, "the names", "the range in `%s` has %s, but `%s` has %d", value.Value, grammar.Count(n, "number"), s.entry.Value, s.name.Count())
 	}
 	return grammar.Template{}
 }

@@ -183,7 +183,7 @@ func (b *topologyBuilder) circle(a *host, m member) {
 func (b *topologyBuilder) checkHeight(a *host) {
 	levels := len(b.file.Levels)
 	if a.height >= levels && levels > 0 {
-		b.errorf(grammar.CodeHeight, a.node.Name.Span, "`%s` stands %d above the nodes, but `levels` ends at %d", a.node.Name.Value, a.height, levels-1)
+		b.errorf(grammar.CodeHeight, a.node.Name.Span, "`%s` stands %s above the nodes, but `levels` ends at %d", a.node.Name.Value, grammar.Count(a.height, "level"), levels-1)
 	}
 	b.checkName("section", a.aggregator.Section)
 }

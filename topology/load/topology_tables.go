@@ -125,7 +125,7 @@ func (b *topologyBuilder) tables() {
 func (b *topologyBuilder) tooManySuffixes(t *table) {
 	levels := len(b.file.Levels)
 	if n := len(t.entry.Suffixes); n > levels && levels > 0 {
-		b.errorf(grammar.CodeHeight, t.entry.Suffixes[levels].Span, "table `%s` has %d suffixes, but there are %d levels", t.entry.Name.Value, n, levels)
+		b.errorf(grammar.CodeHeight, t.entry.Suffixes[levels].Span, "table `%s` has %d suffixes, but `levels` lists %d", t.entry.Name.Value, n, levels)
 		t.suffixes = t.suffixes[:levels]
 	}
 }

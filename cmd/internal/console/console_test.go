@@ -125,6 +125,7 @@ func TestFaultsAndReloads(t *testing.T) {
 				strings.TrimSuffix(strings.Repeat("0a 80 ", 16), " ") + "\n  0a 80 0a 80 0a 80 0a 80\n",
 		},
 		{"show reload", `{"ok":true,"successes":0,"failures":0,"age_seconds":0}`, "ok: not reloaded since the start\n"},
+		{"show reload", `{"ok":true,"successes":1,"failures":0,"last":"2026-11-22T04:50:48Z","age_seconds":0.01}`, "ok: reloaded just now (1 succeeded, 0 refused)\n"},
 		{"show reload", `{"ok":true,"successes":2,"failures":1,"last":"2026-11-22T04:50:48Z","age_seconds":90061}`, "ok: reloaded 1d1h ago (2 succeeded, 1 refused)\n"},
 		{
 			"show reload", `{"ok":false,"successes":2,"failures":1,"last":"2026-11-22T04:50:48Z","age_seconds":3,"error":"first line\nsecond line"}`,

@@ -98,14 +98,18 @@ func (p *Printer) Reload(r io.Reader) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	when := span(j.AgeSeconds) + " ago"
+	if j.AgeSeconds < 1 {
+		when = "just now"
+	}
 	tried := fmt.Sprintf("%s succeeded, %s refused", count(j.Successes), count(j.Failures))
 	switch {
 	case j.Last.IsZero():
 		p.text(0, good, "ok: not reloaded since the start")
 	case j.OK:
-		p.text(0, good, fmt.Sprintf("ok: reloaded %s ago (%s)", span(j.AgeSeconds), tried))
+		p.text(0, good, fmt.Sprintf("ok: reloaded %s (%s)", when, tried))
 	default:
-		p.text(0, bad, fmt.Sprintf("failed: refused %s ago, everything is as it was before (%s)", span(j.AgeSeconds), tried))
+		p.text(0, bad, fmt.Sprintf("failed: refused %s, everything is as it was before (%s)", when, tried))
 		for line := range strings.Lines(j.Error) {
 			p.text(2, plain, strings.TrimSuffix(line, "\n"))
 		}

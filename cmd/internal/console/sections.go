@@ -143,6 +143,9 @@ func where(p *cli.Peer) string {
 	return p.Address
 }
 
+// slowAck is how long a peer may take to acknowledge what it was sent before that is worth a word, in seconds: HAProxy does so within milliseconds.
+const slowAck = 2
+
 // notes say what is wrong with the peer, or out of the ordinary.
 func notes(p *cli.Peer) []cell {
 	var list []cell
@@ -154,6 +157,9 @@ func notes(p *cli.Peer) []cell {
 	}
 	if p.Group > 0 && !p.Counts {
 		list = append(list, cell{"stands by: another of its group counts", quiet})
+	}
+	if p.Unacked > slowAck {
+		list = append(list, cell{"has acknowledged nothing for " + span(p.Unacked), doubt})
 	}
 	for _, t := range p.Sends {
 		if t.Unaccepted {

@@ -29,6 +29,8 @@ type cluster struct {
 	dir     string             // for sockets: short, since their paths are
 	nodes   []*balancer
 
+	late atomic.Int64 // the longest that this machine kept waiting what wanted to run, ns
+
 	agg     *runtime.Aggregator // nil when it is not in this process
 	log     *lockedBuffer
 	stopAgg func()
@@ -80,6 +82,7 @@ func newCluster(t *testing.T) *cluster {
 			t.Logf("log of the aggregator:\n%s", lastLines(c.log.String()))
 		}
 	})
+	go c.watchMachine(t.Context())
 	for range 250 {
 		n := clusters.Add(1)
 		c.net = fmt.Sprintf("127.%d.%d", 100+os.Getpid()%100, n%250)
@@ -92,6 +95,20 @@ func newCluster(t *testing.T) *cluster {
 	t.Fatalf("no network is free, not even %s", c.net)
 	return nil
 }
+
+// watchMachine notes how late this machine runs what wants to run every few milliseconds.
+func (c *cluster) watchMachine(ctx context.Context) {
+	for {
+		due := time.Now().Add(5 * ms)
+		if !waitUntil(ctx, due) {
+			return
+		}
+		c.late.Store(max(c.late.Load(), int64(time.Since(due))))
+	}
+}
+
+// slack is what this machine may add to a time in which several processes have their turns.
+func (c *cluster) slack() time.Duration { return time.Second + 5*time.Duration(c.late.Load()) }
 
 const aggregatorName = "agg"
 

@@ -83,14 +83,16 @@ func TestExpiry(t *testing.T) {
 	t.Parallel()
 	const expire = 2 * time.Second
 	c := newLife(t, "2s")
-	c.requests(c.nodes[0], 5)
+	c.requests(c.nodes[0], 4)
+	sent := time.Now()
+	c.requests(c.nodes[0], 1)
 	last := time.Now()
 	c.requests(c.nodes[1], 2)
 	c.settles(7)
 	refreshed := uint64(2)
 	for due := time.Now(); c.nodes[0].sum() >= 7; {
-		if time.Since(last) > expire+time.Second {
-			t.Fatalf("%v after the last request to %s its 5 are still in the sum", time.Since(last), c.nodes[0].name)
+		if time.Since(last) > expire+c.slack() {
+			c.t.Fatalf("%v after the last request to %s its 5 are still in the sum", time.Since(last), c.nodes[0].name)
 		}
 		if time.Since(due) > expire/4 { // the second node's entry lives on
 			c.requests(c.nodes[1], 1)
@@ -98,16 +100,16 @@ func TestExpiry(t *testing.T) {
 			due = time.Now()
 		}
 	}
-	if took := time.Since(last); took < expire-50*ms {
-		t.Errorf("the sum shrank after %v, %v before its time", took, expire-took)
+	if took := time.Since(sent); took < expire-5*ms { // two clocks of 1 ms, and a wheel's turn
+		c.t.Errorf("the sum shrank after %v, %v before its time", took, expire-took)
 	}
 	haproxytest.Eventually(c.t, func() error { return c.sumsAre(refreshed) })
 
 	last = time.Now()
 	haproxytest.Eventually(c.t, c.isGone)
 	// HAProxy before 3.4 looks for entries that are over once in the table's expire.
-	if took := time.Since(last); took > 2*expire+time.Second {
-		t.Errorf("the sum was gone after %v only", took)
+	if took := time.Since(last); took > 2*expire+c.slack() {
+		c.t.Errorf("the sum was gone after %v only", took)
 	}
 	c.stays(500*ms, c.isGone)
 }
@@ -247,6 +249,9 @@ func (w *sumWatch) judge(longestDip time.Duration) {
 		return
 	}
 	w.c.t.Logf("%s; less than before for %v at most", strings.Join(w.wrong[:min(len(w.wrong), 5)], "; "), w.longest.Round(ms))
+	if longestDip > 0 {
+		longestDip += w.c.slack() - time.Second
+	}
 	if w.longest > longestDip || w.tooMuch {
 		w.c.t.Error("the sum was wrong for too long")
 	}
@@ -291,8 +296,8 @@ func TestReload(t *testing.T) {
 	c.waitLoad(la, 1000)
 	c.end(la, lb)
 	w.stop()
-	// What the old process answers after it has taught the new one is known to nobody else: HAProxy's own loss.
-	c.lostAtMost(a, la, 1)
+	// What the old process answers after it has taught the new one is known to nobody else: HAProxy's own loss, at each reload for as long as it has to wait for its turn.
+	c.lostAtMost(a, la, la.answered.Load()/100+uint64(2*500*time.Duration(c.late.Load()).Seconds()))
 
 	before := a.raw()
 	w = c.watchSum(b, 0, la, lb)
@@ -317,11 +322,11 @@ func (c *cluster) end(loads ...*load) {
 }
 
 // lostAtMost compares what a node shows with what it answered.
-func (c *cluster) lostAtMost(b *balancer, l *load, percent int64) {
+func (c *cluster) lostAtMost(b *balancer, l *load, most uint64) {
 	c.t.Helper()
 	answered, shown := int64(l.answered.Load()), int64(b.raw())
-	c.t.Logf("%d requests answered, %s shows %d: %d lost", answered, b.name, shown, answered-shown)
-	if most := answered * percent / 100; answered-shown > most {
+	c.t.Logf("%d requests answered, %s shows %d: %d lost, %d are the most", answered, b.name, shown, answered-shown, most)
+	if answered-shown > int64(most) {
 		c.t.Errorf("%d counts lost, %d are the most", answered-shown, most)
 	}
 }
@@ -361,7 +366,7 @@ func TestGiveBackUnderLoad(t *testing.T) {
 	c.waitLoad(la, 2000)
 	c.end(la, lb)
 	w.stop()
-	c.lostAtMost(a, la, 1)
+	c.lostAtMost(a, la, la.answered.Load()/100)
 }
 
 // TestStoppedAggregator: an aggregator that hangs for longer than sessions live costs nothing but time.
@@ -380,10 +385,10 @@ func TestStoppedAggregator(t *testing.T) {
 		t.Error("no sum before the stop")
 	}
 	p.signal(syscall.SIGSTOP)
-	stopped := b.sum()
+	stopped, most := b.sum(), la.tried.Load()+lb.tried.Load()+20 // that are under way until the signal is heeded
 	waitUntil(t.Context(), time.Now().Add(8*time.Second))
-	if got := b.sum(); got < stopped || got > stopped+50 {
-		t.Errorf("the sum went from %d to %d while the aggregator stood still", stopped, got)
+	if got := b.sum(); got < stopped || got > most {
+		c.t.Errorf("the sum went from %d to %d while the aggregator stood still", stopped, got)
 	}
 	p.signal(syscall.SIGCONT)
 	start := time.Now()

@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,12 +19,17 @@ import (
 func long() bool { return os.Getenv("STKTC_LONG") == "1" }
 
 // ratePeriod is short, so that every part of a period is seen many times.
-const ratePeriod = "2s"
+const (
+	ratePeriod = "2s"
+	rateLength = 2 * time.Second // idem
+)
 
 // rateShape holds a rate of requests and an array of rates. The second element of the array counts every third request.
 const rateShape = "type string len 20 size 1k expire 1m store http_req_cnt,http_req_rate(" + ratePeriod + "),gpc_rate(2," + ratePeriod + ")"
 
 var rateColumns = []string{"http_req_rate", "gpc0_rate", "gpc1_rate"}
+
+const clockColumn = 3 // http_req_cnt, after the rates
 
 // beat is what a client does in a row: a number of requests, evenly over a time, the first of it a wait.
 type beat struct {
@@ -57,7 +64,13 @@ type rateSample struct {
 	took    time.Duration
 	sums    [3]map[string][]uint64 // of the nodes, then of the aggregator
 	sources [2]map[string][]uint64
+	age     [3]time.Duration // how old the counts were that the sums showed, by clockKey
 }
+
+// clockKey is counted all the time, by both nodes, so that its sums tell how old what they show is.
+const clockKey = "clock"
+
+var clockBeat = []beat{{0, 20 * ms, 2}}
 
 // TestRates samples what two nodes show of their own rates and what everybody shows of the sum: it is within 1 % or 1 count, and what rounding adds, of
 // what the nodes showed a link's delay before, at any moment.
@@ -77,9 +90,19 @@ func TestRates(t *testing.T) {
 	if long() {
 		length = time.Minute
 	}
-	samples := c.sampleUnder(length, rateClients)
-	report(t, samples)
+	for round := range busyRounds {
+		wrong, busy := report(t, c.sampleUnder(length, rateClients))
+		if len(wrong) == 0 {
+			return
+		}
+		if !busy || round == busyRounds-1 {
+			c.t.Fatalf("sums are out by too much: %s", strings.Join(wrong, ", "))
+		}
+	}
 }
+
+// busyRounds is how often the test is tried on a machine that is busy with other things: processes that do not run in time show what was right before.
+const busyRounds = 3
 
 // sampleUnder sends the clients' requests, and samples until they have ended and all rates have died away.
 func (c *cluster) sampleUnder(length time.Duration, clients []rateClient) []rateSample {
@@ -89,12 +112,19 @@ func (c *cluster) sampleUnder(length time.Duration, clients []rateClient) []rate
 	for _, r := range clients {
 		running.Go(func() { c.play(ctx, r) })
 	}
+	clock, stop := context.WithCancel(c.t.Context())
+	defer stop()
+	for node := range c.nodes {
+		running.Go(func() { c.play(clock, rateClient{clockKey, node, clockBeat}) })
+	}
 	var samples []rateSample
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
 	for end := time.Now().Add(length + 5*time.Second); time.Now().Before(end); <-tick.C {
 		samples = append(samples, c.sample())
+		setAge(samples)
 	}
+	stop()
 	running.Wait()
 	return samples
 }
@@ -107,7 +137,10 @@ func (c *cluster) play(ctx context.Context, r rateClient) {
 	count := 0
 	for ctx.Err() == nil {
 		for _, b := range r.beats {
-			start := time.Now().Add(b.wait + rand.N(20*ms))
+			start := time.Now().Add(b.wait)
+			if r.key != clockKey {
+				start = start.Add(rand.N(20 * ms))
+			}
 			for i := range b.requests {
 				at := start.Add(b.over * time.Duration(i) / time.Duration(b.requests))
 				if !waitUntil(ctx, at) {
@@ -150,10 +183,26 @@ func (c *cluster) sample() rateSample {
 	return s
 }
 
+// setAge tells of the last sample how old its sums are: two counts of a clock may be that far apart.
+func setAge(samples []rateSample) {
+	last := &samples[len(samples)-1]
+	for i := range last.sums {
+		shown := 0.0
+		if v := last.sums[i][clockKey]; v != nil {
+			shown = float64(v[clockColumn])
+		}
+		j := len(samples) - 1
+		for j > 0 && samples[j].oracle(clockKey, clockColumn) > shown {
+			j--
+		}
+		last.age[i] = last.at.Sub(samples[j].at)
+	}
+}
+
 func (c *cluster) rates(t *haproxy.Table) map[string][]uint64 {
 	all := map[string][]uint64{}
 	for _, e := range t.Entries {
-		for _, name := range rateColumns {
+		for _, name := range append(rateColumns[:len(rateColumns):len(rateColumns)], "http_req_cnt") {
 			v, ok := e.Uint(name)
 			if !ok {
 				c.t.Errorf("%s shows no %s", t.Name, name)
@@ -196,10 +245,12 @@ const (
 	allowedFar = 0.05
 	mostBeyond = 0.002
 	mostMean   = 0.0025
+	meanCount  = 0.25 // besides, of displays that are rounded
+	busyShare  = 0.1  // of samples that are too slow
 )
 
-// report compares each sum with the oracle's values from a link's delay before to now, and fails the test where it is out of their range by more than is allowed.
-func report(t *testing.T, samples []rateSample) {
+// report compares each sum with the oracle's values from a link's delay before to now, and tells which are out of their range by more than is allowed, and whether the machine was busy.
+func report(t *testing.T, samples []rateSample) (wrong []string, busy bool) {
 	t.Helper()
 	var good []int
 	for i := range samples {
@@ -208,9 +259,6 @@ func report(t *testing.T, samples []rateSample) {
 		}
 	}
 	t.Logf("%d samples, %d of them too slow to compare", len(samples), len(samples)-len(good))
-	if len(good) < len(samples)/4 {
-		t.Fatal("the machine is too busy for this test")
-	}
 	for _, key := range []string{"bursts", "alone", "mixed", "steady"} {
 		for column, name := range rateColumns {
 			var e rateError
@@ -220,11 +268,15 @@ func report(t *testing.T, samples []rateSample) {
 			n := float64(e.displays)
 			t.Logf("%-6s %-13s %5d displays, mean %6.1f: error %5.3f (%.3f %%), against the same moment %5.3f; worst %4.1f at %4.0f after %6v; %d beyond 1 %% or 1",
 				key, name, e.displays, e.value/n, e.total/n, 100*e.total/e.value, e.plain/n, e.worst, e.worstAt, e.worstWhen.Round(ms), e.beyond)
-			if e.far > 0 || float64(e.beyond) > mostBeyond*n || e.total > mostMean*e.value {
-				t.Errorf("%s %s: the sum is out by too much", key, name)
+			if e.far > 0 || float64(e.beyond) > mostBeyond*n || e.total > mostMean*e.value+meanCount*n {
+				wrong = append(wrong, key+" "+name)
 			}
 		}
 	}
+	if least := 50; len(good) < least {
+		wrong = append(wrong, fmt.Sprintf("no verdict from less than %d samples", least))
+	}
+	return wrong, float64(len(good)) < (1-busyShare)*float64(len(samples))
 }
 
 // stalled tells whether the sample, or one beside it, took so long that what it shows is not of one moment.
@@ -237,14 +289,30 @@ func stalled(samples []rateSample, i int) bool {
 	return false
 }
 
-func (e *rateError) add(samples []rateSample, i int, key string, column int) {
-	low, high := math.Inf(1), math.Inf(-1)
-	for j := i; j >= 0 && (j >= i-1 || samples[i].at.Sub(samples[j].at) <= linkDelay); j-- {
+// delayOf is how long ago the oracle may have shown what the display shows. On a busy machine that is longer than a link takes: the clock tells, and as the sum of two it may be twice
+// as late from one node. An update that comes late moves the period by that until the next one, at the next boundary but one at the latest.
+func delayOf(samples []rateSample, i, display int) time.Duration {
+	delay := linkDelay
+	for j := i; j >= 0 && samples[i].at.Sub(samples[j].at) < 2*rateLength; j-- {
+		delay = max(delay, 2*samples[j].age[display])
+	}
+	return delay
+}
+
+// rangeOf is between what values the oracle was for so long before the sample.
+func rangeOf(samples []rateSample, i int, delay time.Duration, key string, column int) (low, high float64) {
+	low, high = math.Inf(1), math.Inf(-1)
+	for j := i; j >= 0 && (j >= i-1 || samples[i].at.Sub(samples[j].at) <= delay); j-- {
 		v := samples[j].oracle(key, column)
 		low, high = min(low, v), max(high, v)
 	}
+	return low, high
+}
+
+func (e *rateError) add(samples []rateSample, i int, key string, column int) {
 	now := samples[i].oracle(key, column)
-	for _, shown := range samples[i].sums {
+	for display, shown := range samples[i].sums {
+		low, high := rangeOf(samples, i, delayOf(samples, i, display), key, column)
 		got := 0.0
 		if v := shown[key]; v != nil {
 			got = float64(v[column])

@@ -168,7 +168,7 @@ func (s *seed) close() {
 			s.t.Errorf("%s: SIGTERM: %v", name, err)
 		}
 		if s.t.Failed() {
-			s.t.Logf("log of %s:\n%s", name, a.log)
+			s.t.Logf("log of %s:\n%s", name, lastLines(a.log.String()))
 		}
 	}
 	for _, node := range s.nodes {

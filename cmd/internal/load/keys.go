@@ -9,6 +9,12 @@ import (
 	"stktc/topology/sticktable"
 )
 
+// IPv4Key is the key of an index, of a table of type ip.
+func IPv4Key(index int) string {
+	k := keys{kind: sticktable.IPv4, base: firstIPv4, template: make([]byte, 4)}
+	return k.text(uint32(index))
+}
+
 // hexDigits of a string key tell its index.
 const hexDigits = 8
 

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"stktc/cmd/internal/load"
+)
+
+func (c *command) latencyCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "latency",
+		Category:  measure,
+		Usage:     "measure how long a count takes from one node to the sum on another",
+		UsageText: "stktload latency [--runs N] [--keys N] [--many-keys N] [--rate N] [--duration TIME] …",
+		Description: "Two nodes do nothing but push updates that are timed until the other one has their sum, while two others do nothing, push --rate updates a\n" +
+			"second, or push flat out. Then the two others go through what makes an aggregator stall, with --many-keys keys: the table grows, sessions are lost and\n" +
+			"everything is taught anew, a node restarts with nothing so that what it had is dropped, and at last all entries expire.",
+		Flags: slices.Concat(trialFlags(1), loadFlag("keys", "duration", "updates"), []cli.Flag{
+			&cli.IntFlag{Category: how, Name: "rate", Value: 100_000, Usage: "`N` updates a second beside those that are timed"},
+			&cli.IntFlag{Category: how, Name: "probes", Value: 500, Usage: "`N` timed updates a second and node"},
+			&cli.IntFlag{Category: how, Name: "many-keys", Value: 10_000_000, Usage: "number of keys for the longest stalls; 0 leaves that out"},
+			&cli.IntFlag{Category: how, Name: "grow-rate", Value: 500_000, Usage: "updates a second at which that many keys come"},
+			&cli.DurationFlag{Category: how, Name: "fade-expire", Value: 90 * time.Second, Usage: "life of that many keys until they expire, longer than they take to come"},
+		}),
+		Action: c.measured(func(stop context.Context, ctx *cli.Context, s *stand) (*Result, error) { return s.latency(stop, ctx) }),
+	}
+}
+
+// latencyCase is a load beside which updates are timed.
+type latencyCase struct {
+	at     in
+	cfg    load.Config
+	more   string            // lines of the aggregator's file
+	stages map[string]string // that are told: their names, and what they are
+}
+
+func (s *stand) latency(stop context.Context, ctx *cli.Context) (*Result, error) {
+	cases, err := latencyCases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := s.newResult(ctx, "time from a push to the sum on another node; 4 nodes, of which 2 only push what is timed", &cases[0].cfg)
+	for run := range ctx.Int("runs") {
+		for _, c := range cases {
+			report, err := s.loadStktc(stop, c.cfg, options{more: c.more})
+			if err != nil {
+				return nil, err
+			}
+			r.check(c.at, run, report)
+			for i := range report.Stages {
+				s.tellLatency(r, run, &c, &report.Stages[i])
+			}
+		}
+	}
+	return r, nil
+}
+
+func (s *stand) tellLatency(r *Result, run int, c *latencyCase, stage *load.Stage) {
+	what, isTold := c.stages[stage.Name]
+	l := stage.Latency
+	if !isTold || l == nil {
+		return
+	}
+	at := in{what, c.cfg.Keys, len(c.cfg.Nodes)}
+	s.tell("run %d, %s: p50 %.3g ms, p99 %.3g ms, longest %.3g ms", run+1, what, l.P50, l.P99, l.Longest)
+	r.add(at, "p50", "ms", l.P50)
+	r.add(at, "p99", "ms", l.P99)
+	r.add(at, "p99.9", "ms", l.P999)
+	r.add(at, "longest", "ms", l.Longest)
+	r.add(at, "pushes timed", "", float64(l.Count))
+}
+
+func latencyCases(ctx *cli.Context) ([]latencyCase, error) {
+	base, err := trial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	base.Nodes, base.Keys, base.Duration, base.Probes, base.Recorded, base.Looks = nodeNames(4), ctx.Int("keys"), ctx.Duration("duration"), ctx.Int("probes"), false, 1
+	base.Idle = base.Nodes[2:]
+	keys := short(float64(base.Keys)) + " keys"
+	idle, paced, flat := base, base, base
+	idle.Rate = 1
+	paced.Rate = ctx.Int("rate")
+	flat.Recorded, flat.Updates = true, ctx.Int("updates")
+	if flat.Updates == 0 {
+		flat.Updates = 2 * usualUpdates(base.Keys)
+	}
+	told := func(what string) map[string]string { return map[string]string{"load": what + ", " + keys} }
+	cases := []latencyCase{
+		{cfg: idle, stages: told("idle")},
+		{cfg: paced, stages: told(fmt.Sprintf("beside %s updates a second", short(float64(paced.Rate))))},
+		{cfg: flat, stages: told("beside a load flat out")},
+	}
+	if ctx.Int("many-keys") > 0 {
+		cases = append(cases, stallCases(ctx, base)...)
+	}
+	for i := range cases {
+		cases[i].at = in{name: fmt.Sprintf("load %d of %d", i+1, len(cases))}
+		if err := mustBePlayable(cases[i].cfg); err != nil {
+			return nil, err
+		}
+	}
+	return cases, nil
+}
+
+// stallCases are what makes an aggregator with many keys stall.
+func stallCases(ctx *cli.Context, base load.Config) []latencyCase {
+	base.Keys, base.FillRate, base.Rate = ctx.Int("many-keys"), ctx.Int("grow-rate"), 1
+	base.Settle = max(base.Settle, 2*time.Minute)
+	keys := short(float64(base.Keys)) + " keys"
+	events, fade := base, base
+	events.Events = []load.Event{load.Relearn, load.Forget}
+	fade.Events, fade.Definition.Expire = []load.Event{load.Fade}, ctx.Duration("fade-expire")
+	return []latencyCase{
+		{cfg: events, more: "  give-back off\n", stages: map[string]string{
+			"fill": keys + ", while they come", "relearn": keys + ", sessions lost and everything taught anew", "forget": keys + ", dropped of one node",
+		}},
+		{cfg: fade, stages: map[string]string{"fade": keys + ", while they expire"}},
+	}
+}

@@ -6,7 +6,7 @@ import (
 )
 
 func TestMemoryLimit(t *testing.T) {
-	for text, want := range map[string]int64{"64m": 64 << 20, "2G": 2 << 30, "40000k": 40000 << 10, "1000000000": 1_000_000_000, "off": 0, "50%": totalMemory() / 100 * 50} {
+	for text, want := range map[string]int64{"64m": 64 << 20, "2G": 2 << 30, "80000k": 80000 << 10, "1000000000": 1_000_000_000, "off": 0, "50%": totalMemory() / 100 * 50} {
 		if got, err := memoryLimit(text); err != nil || got != want {
 			t.Errorf("%s: %d %v, want %d", text, got, err, want)
 		}

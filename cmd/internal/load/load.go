@@ -38,6 +38,7 @@ type load struct {
 	shrinks    atomic.Bool // contributions may, from now on
 
 	pace         float64 // of a recording, updates a second and node
+	keptBytes    float64 // of an update that is kept
 	recordedFrom uint32  // tick
 
 	latency *hdrhistogram.Histogram // of the stages before

@@ -131,17 +131,6 @@ func (s *shape) retime(row []uint32, values []uint64, now uint32) {
 	}
 }
 
-// endReplay waits until the target seems to have answered all of a recorded load, and brings the rows' rates to the times at which they were pushed.
-func (l *load) endReplay(ctx context.Context) error {
-	l.awaitQuiet(ctx)
-	for _, n := range l.nodes {
-		if err := n.retime(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // quietFor is how long no node must be sent anything for the load to be over, and quietLimit how long that is waited for: rates may be sent again all the time.
 const (
 	quietFor   = 20 * time.Millisecond

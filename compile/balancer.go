@@ -77,7 +77,7 @@ func section(origin diag.Span, words ...string) []Line {
 }
 
 func (u *unit) peersLines(n *topology.Node, p *topology.PeersSection) []Line {
-	lines := section(p.Header, "peers", p.Name.Value)
+	lines := append(make([]Line, 0, 6+len(p.Peers)+len(p.Extra)+len(n.Tables)), section(p.Header, "peers", p.Name.Value)...)
 	add := func(l Line) { lines = append(lines, l) }
 	keyword := "server"
 	if p.Style == topology.PeerStyle {

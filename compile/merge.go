@@ -94,7 +94,8 @@ func (b *balancer) noticed() []Line {
 	}
 	at := b.node.Name.Span
 	notice := Line{Comment: "from here on made by stktc: edit the topology, not these lines", Origin: at}
-	return append([]Line{{Origin: at}, notice}, lines[1:]...)
+	lines[0].Origin = at
+	return slices.Insert(lines, 1, notice)
 }
 
 func (b *balancer) localPeerLines() []Line {
@@ -109,7 +110,7 @@ func (b *balancer) localPeerLines() []Line {
 // appended are the backends and peers sections, in an order that HAProxy can read: a peers section may come behind the
 // tables that name it. Nothing of the operator's follows, so an empty defaults section changes nothing of theirs.
 func (b *balancer) appended() []Line {
-	var lines []Line
+	lines := make([]Line, 0, 3*len(b.tables)+len(b.peers)+8) // with room for the rest: lines are large, and 10,000 nodes have them
 	for _, t := range b.tables {
 		if t.place.base == nil {
 			lines = append(lines, section(t.table.Name.Span, "backend", t.table.Name.Value)...)
@@ -117,7 +118,7 @@ func (b *balancer) appended() []Line {
 		}
 	}
 	if len(lines) > 0 && (b.node.Build.Fragment || b.inheritsBadly()) {
-		lines = append(section(lines[0].Origin, "defaults"), lines...)
+		lines = slices.Insert(lines, 0, section(lines[0].Origin, "defaults")...)
 	}
 	if b.node.Build.LocalPeer == topology.LocalPeerEmit && (b.node.Build.Fragment || len(b.bases) == 0) {
 		b.local.global = true

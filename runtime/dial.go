@@ -35,18 +35,13 @@ func (l *link) dialLoop(ctx context.Context) {
 	}
 	failures := 0
 	for sleep(ctx, wait) {
-		if l.connected() {
+		if l.connected() || l.dial(ctx) {
 			failures = 0
 			select {
 			case <-l.lost:
 			case <-ctx.Done():
 			}
 			wait = jitter()
-			continue
-		}
-		if l.dial(ctx) {
-			failures = 0
-			wait = 0
 			continue
 		}
 		failures++

@@ -243,6 +243,32 @@ func TestDialsSpread(t *testing.T) {
 	})
 }
 
+// TestHungUpAtOnce: a peer that takes every session and ends it at once is not dialled without a pause.
+func TestHungUpAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.endAll()
+		l, _ := w.listen("", "n1")
+		defer l.Close()
+		s := inbound("a", "x", toSum, "n1")
+		s.Peers[0].Address = "n1"
+		w.configured("agg", Config{Sections: []Section{s}})
+		dials := 0
+		go func() {
+			for conn, err := l.Accept(); err == nil && dials < 1000; conn, err = l.Accept() {
+				dials++
+				conn.Read(make([]byte, 100))
+				conn.Write(peers.AppendStatus(nil, peers.StatusSuccess))
+				conn.Close()
+			}
+		}()
+		pass(time.Minute)
+		if dials < 60/5 || dials > 2*60 {
+			t.Errorf("dialled %d times in a minute", dials)
+		}
+	})
+}
+
 // TestNothingHeld: a node of which nothing is kept is asked at once what it has; only one that may get something back is given time to ask first.
 func TestNothingHeld(t *testing.T) {
 	for _, held := range []bool{false, true} {

@@ -72,7 +72,7 @@ func (c *command) app() *cli.App {
 		Name:  "stktload",
 		Usage: "load an aggregator as HAProxy nodes do, and verify every sum",
 		UsageText: "stktload --target ADDRESS --target-name NAME [--nodes N] [--keys N] [--updates N | --duration TIME] …\n" +
-			"stktload compare|scale [flags]",
+			"stktload compare|scale|memory|linear|latency|recover|plot …",
 		Description: "Plays HAProxy nodes against anything that speaks the peers protocol. Each node counts in a table NAME.raw, pushes what it counted, and\n" +
 			"reads the sums that the target pushes as NAME.sum. First each key is pushed once (the fill), then the load is. At the end every\n" +
 			"field of every sum on every node is compared with what the nodes counted, several times, some seconds apart. With --pid the\n" +

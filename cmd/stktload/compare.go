@@ -11,7 +11,7 @@ import (
 )
 
 func (c *command) compareCommand() *cli.Command {
-	flags := slices.Concat(trialFlags(3), haproxyFlags(), loadFlag("nodes", "keys", "distribution", "zipf-exponent", "updates", "duration", "rate", "tick"), []cli.Flag{
+	flags := slices.Concat(trialFlags(3), haproxyFlags(), []cli.Flag{keysFlag()}, loadFlag("nodes", "distribution", "zipf-exponent", "updates", "duration", "rate", "tick"), []cli.Flag{
 		&cli.StringFlag{Category: how, Name: "orders", Value: "scattered,in-order", Usage: "`ORDERS` of the keys to compare with"},
 	})
 	return &cli.Command{
@@ -99,7 +99,7 @@ func (s *stand) compareOrder(stop context.Context, runs int, r *Result, cfg load
 	}
 	for _, words := range []string{stageWords["fill"], stageWords["load"]} {
 		at := in{fmt.Sprintf("%s, %s", cfg.Order, words), cfg.Keys, len(cfg.Nodes)}
-		r.ratio(at, "ratio of the medians", r.figure(at.name, ourCPU), r.figure(at.name, theirCPU))
+		r.ratio(at, ratioName, r.figure(at.name, ourCPU), r.figure(at.name, theirCPU))
 	}
 	return nil
 }
@@ -108,8 +108,9 @@ var stageWords = map[string]string{"fill": "each key for the first time", "load"
 
 // Names of figures.
 const (
-	ourCPU   = "stktc run, sums and pushes back: CPU an update in"
-	theirCPU = "haproxy, only receives: CPU an update in"
+	ourCPU    = "stktc run, sums and pushes back: CPU an update in"
+	theirCPU  = "haproxy, only receives: CPU an update in"
+	ratioName = "ratio of the medians"
 )
 
 func (r *Result) compareStage(at in, ours, theirs *load.Stage) {

@@ -16,7 +16,7 @@ import (
 
 // Categories of the help.
 const (
-	measure = "Measure what this machine can do:"
+	measure = "Measure on this machine"
 	which   = "the programs:"
 	whom    = "whom to load:"
 	what    = "the table:"

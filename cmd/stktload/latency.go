@@ -20,7 +20,8 @@ func (c *command) latencyCommand() *cli.Command {
 		Description: "Two nodes do nothing but push updates that are timed until the other one has their sum, while two others do nothing, push --rate updates a\n" +
 			"second, or push flat out. Then the two others go through what makes an aggregator stall, with --many-keys keys: the table grows, sessions are lost and\n" +
 			"everything is taught anew, a node restarts with nothing so that what it had is dropped, and at last all entries expire.",
-		Flags: slices.Concat(trialFlags(1), loadFlag("keys", "duration", "updates"), []cli.Flag{
+		Flags: slices.Concat(trialFlags(1), loadFlag("duration", "updates"), []cli.Flag{
+			keysFlag(),
 			&cli.IntFlag{Category: how, Name: "rate", Value: 100_000, Usage: "`N` updates a second beside those that are timed"},
 			&cli.IntFlag{Category: how, Name: "probes", Value: 500, Usage: "`N` timed updates a second and node"},
 			&cli.IntFlag{Category: how, Name: "many-keys", Value: 10_000_000, Usage: "number of keys for the longest stalls; 0 leaves that out"},

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+
+	"stktc/cmd/internal/load"
 )
 
 // Machine is where figures were measured, and how busy it was with other things when that began.
@@ -21,12 +23,9 @@ type Machine struct {
 
 // machine asks the system and the programs. What they do not tell stays empty.
 func (s *stand) machine() Machine {
-	m := Machine{Cores: runtime.NumCPU(), Kernel: strings.TrimSpace(fileText("/proc/sys/kernel/osrelease"))}
+	m := Machine{Cores: runtime.NumCPU(), LoadAvg: load.LoadAverage(), Kernel: strings.TrimSpace(fileText("/proc/sys/kernel/osrelease"))}
 	if model := cpuModel.FindStringSubmatch(fileText("/proc/cpuinfo")); model != nil {
 		m.CPU = model[1]
-	}
-	if fields := strings.Fields(fileText("/proc/loadavg")); len(fields) >= 3 {
-		m.LoadAvg = strings.Join(fields[:3], " ")
 	}
 	m.Stktc = firstLine(s.stktc, "version")
 	if s.haproxy != "" {

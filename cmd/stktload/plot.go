@@ -76,7 +76,9 @@ func (r *Result) panels() []panel {
 		cpu := r.panel(keys, perUpdateMoved, decades, panel{title: "CPU time of an update in or out", x: x, y: "ns", isLog: true})
 		cpu.slope = fmt.Sprintf("%+.3g ns for ten times the keys", r.slope(keys, decades, perUpdateMoved))
 		memory := r.panel(keys, growthAKey, decades, panel{title: "Memory of a key", x: x, y: "bytes", isLog: true})
-		memory.slope = fmt.Sprintf("%.3g bytes for one more key", 1e6*r.slope(keys, inKeys, growth))
+		each, fixed := r.line(keys, inKeys, growth)
+		memory.slope = fmt.Sprintf("%.3g bytes for one more key, and %.3g MB before the first", 1e6*each, fixed)
+		memory.line = func(x float64) float64 { return 1e6 * (each + fixed/math.Pow(10, x)) }
 		all = append(all, cpu, memory)
 	}
 	if len(nodes) > 1 {

@@ -95,14 +95,21 @@ func (p *plotter) panel(d *panel) {
 	p.label(fieldLeft+fieldW/2, fieldTop+fieldH+36, "note middle", d.x)
 	p.line(`<path class="axis" d="M%d %dV%dH%d"/>`, fieldLeft, fieldTop, fieldTop+fieldH, fieldLeft+fieldW)
 	first, last := d.points[0].x, d.points[len(d.points)-1].x
-	p.line(`<path class="fit" d="M%.1f %.1fL%.1f %.1f"/>`, x(first), y(d.line(first)), x(last), y(d.line(last)))
+	p.WriteString(`<path class="fit" d="M`)
+	for i := range steps + 1 {
+		at := first + (last-first)*float64(i)/steps
+		fmt.Fprintf(p, "%.1f %.1f ", x(at), y(max(0, d.line(at))))
+	}
+	p.line(`"/>`)
 	for _, one := range d.points {
 		p.line(`<path class="run" d="M%.1f %.1fV%.1f"/><circle class="point" cx="%.1f" cy="%.1f" r="3.5"/>`, x(one.x), y(one.least), y(one.most), x(one.x), y(one.y))
 	}
 }
 
-// ticks is how many steps the y axis has.
-const ticks = 5
+const (
+	ticks = 5  // steps of the y axis
+	steps = 60 // of the fitted line, which may be a curve on a logarithmic axis
+)
 
 // extent gives the ends of the axes; y begins at 0.
 func (d *panel) extent() (left, right, top float64) {
@@ -117,7 +124,7 @@ func (d *panel) extent() (left, right, top float64) {
 		right++
 	}
 	step := math.Pow(10, math.Floor(math.Log10(max(top, 1e-9)/ticks)))
-	for _, n := range []float64{1, 2, 4, 5, 10} {
+	for _, n := range []float64{1, 1.5, 2, 3, 4, 5, 6, 8, 10} {
 		if n*step*ticks >= top {
 			return left, right, n * step * ticks
 		}

@@ -15,6 +15,9 @@ func text(r *load.Report) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%d nodes (%s) against %s\n", len(r.Nodes), few(r.Nodes), r.Target)
 	fmt.Fprintf(&b, "table %s, %s keys of type %s, %s and %s; stores %s\n", r.Table, short(float64(r.Keys)), r.Key, r.Order, r.Spread, r.Store)
+	if r.LoadAvg != "" {
+		fmt.Fprintf(&b, "load average of this machine before: %s\n", r.LoadAvg)
+	}
 	for i := range r.Stages {
 		writeStage(&b, &r.Stages[i])
 	}

@@ -32,6 +32,11 @@ func trialFlags(runs int) []cli.Flag {
 	return append(loadFlag("key", "store", "expire", "seed", "settle"), standFlags(runs)...)
 }
 
+// keysFlag is the number of keys of the commands that have one.
+func keysFlag() cli.Flag {
+	return &cli.IntFlag{Category: how, Name: "keys", Value: 1_000_000, Usage: "number of keys"}
+}
+
 // trial makes the configuration that every measuring command begins with: a recorded load flat out.
 func trial(ctx *cli.Context) (load.Config, error) {
 	cfg := load.Config{

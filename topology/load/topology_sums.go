@@ -78,16 +78,18 @@ func (b *topologyBuilder) noMatch(sel grammar.Selector, missing []string, among 
 
 func (b *topologyBuilder) matchSite(sel grammar.Selector) []*host {
 	var found []*host
-	var sites []string
 	for _, h := range b.balancers {
 		if h.node.Site == sel.Site {
 			found = append(found, h)
 		}
-		if site := "@" + h.node.Site; h.node.Site != "" && !slices.Contains(sites, site) {
-			sites = append(sites, site)
-		}
 	}
 	if len(found) == 0 && !b.unnamed {
+		var sites []string
+		for _, h := range b.balancers {
+			if site := "@" + h.node.Site; h.node.Site != "" && !slices.Contains(sites, site) {
+				sites = append(sites, site)
+			}
+		}
 		b.errorf(grammar.CodeSelector, sel.Span, "selector `%s` matches no balancer; %s", sel.Value, grammar.Accepted(sel.Value, sites))
 	}
 	return found

@@ -4,6 +4,7 @@
 //
 // The load must cost far less than what it loads. A key is an index, and index and key are computed from each other; what a node counted and what it was
 // sent are rows of 32-bit words in one flat slice each; updates are encoded into one buffer and written in large pieces; nothing is allocated for an update.
+// A recorded load is encoded before it begins, and what comes back is kept and decoded when it is over, each as of the time at which it was written and read.
 // Memory: (1 + words) × 4 bytes for a key × node, twice, where a rate has three words, a 64-bit counter two, everything else one.
 package load
 

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"slices"
 	"time"
 
 	"stktc/runtime/peers"
@@ -12,7 +13,7 @@ type Event string
 // The events.
 const (
 	Relearn Event = "relearn" // every node loses its session, comes back, and teaches all that it has
-	Forget  Event = "forget"  // the first node restarts with nothing, and is not given back what it had
+	Forget  Event = "forget"  // the first node that is not idle restarts with nothing, and is not given back what it had
 	Fade    Event = "fade"    // nobody pushes until every entry has expired
 )
 
@@ -34,7 +35,7 @@ func (s *session) event(at stage, now time.Time) (time.Duration, error) {
 			return wait, nil
 		}
 		n.done()
-	case at == forgetting && n != n.l.nodes[0]:
+	case at == forgetting && n != n.l.firstLoader():
 		n.done()
 	case n.out.inStage == 0:
 		n.out.inStage = 1
@@ -46,6 +47,11 @@ func (s *session) event(at stage, now time.Time) (time.Duration, error) {
 		n.done()
 	}
 	return beatEvery, nil
+}
+
+// firstLoader is the first node that is not idle.
+func (l *load) firstLoader() *node {
+	return l.nodes[slices.IndexFunc(l.nodes, func(n *node) bool { return !n.isIdle })]
 }
 
 // forget loses what a HAProxy loses when it restarts. The writer calls it.

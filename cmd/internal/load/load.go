@@ -38,6 +38,7 @@ type load struct {
 	shrinks    atomic.Bool // contributions may, from now on
 
 	pace         float64 // of a recording, updates a second and node
+	keptBytes    float64 // of an update that is kept
 	recordedFrom uint32  // tick
 
 	latency *hdrhistogram.Histogram // of the stages before
@@ -263,13 +264,31 @@ func (l *load) playStage(ctx context.Context, at stage) (*Stage, error) {
 	}
 	sent := time.Since(l.began)
 	if at == loading && l.Recorded {
-		if err := l.endReplay(ctx); err != nil {
-			return nil, err
-		}
+		l.awaitQuiet(ctx)
 	}
 	first, err := l.sample(nil)
 	if err != nil {
 		return nil, err
+	}
+	if err := l.endStage(at); err != nil {
+		return nil, err
+	}
+	end, isSettled, err := l.settle(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	l.settled = max(l.settled, end.at.Sub(l.began)-sent)
+	return l.newStage(at, before, end, sent, isSettled), nil
+}
+
+// endStage lets the nodes settle.
+func (l *load) endStage(at stage) error {
+	if at == loading && l.Recorded {
+		for _, n := range l.nodes {
+			if err := n.retime(); err != nil {
+				return err
+			}
+		}
 	}
 	l.enter(settling)
 	if at == fading {
@@ -278,12 +297,7 @@ func (l *load) playStage(ctx context.Context, at stage) (*Stage, error) {
 	if l.Recorded {
 		l.wakeReaders()
 	}
-	end, isSettled, err := l.settle(ctx, first)
-	if err != nil {
-		return nil, err
-	}
-	l.settled = max(l.settled, end.at.Sub(l.began)-sent)
-	return l.newStage(at, before, end, sent, isSettled), nil
+	return nil
 }
 
 // awaitNodes lets the nodes begin with a stage, and waits until they have pushed, or encoded, all of it.

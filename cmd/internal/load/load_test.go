@@ -23,6 +23,12 @@ func aggregator(t *testing.T, addresses map[string]string, names ...string) stri
 // aggregatorOf runs one with settings of its own.
 func aggregatorOf(t *testing.T, section runtime.Section, addresses map[string]string, names ...string) string {
 	t.Helper()
+	_, address := serve(t, section, addresses, names...)
+	return address
+}
+
+func serve(t *testing.T, section runtime.Section, addresses map[string]string, names ...string) (*runtime.Aggregator, string) {
+	t.Helper()
 	section.Name, section.Local, section.Rules = "s", runtime.Peer{Name: "agg", Address: "127.0.0.1:0"}, []runtime.Rule{{From: ".raw", To: ".sum"}}
 	for _, n := range names {
 		address := addresses[n]
@@ -50,7 +56,7 @@ func aggregatorOf(t *testing.T, section runtime.Section, addresses map[string]st
 			t.Error(err)
 		}
 	})
-	return l.Addr().String()
+	return a, l.Addr().String()
 }
 
 // closedAddress is one where nobody listens.
@@ -219,6 +225,31 @@ func TestEvents(t *testing.T) {
 			}
 			if (r.GivenBack > 0) != c.giveBack {
 				t.Errorf("%d updates were given back", r.GivenBack)
+			}
+		})
+	}
+}
+
+// TestCountsUpdates: what is told of updates in and out, on which every figure rests, is what the aggregator itself has taken and given.
+func TestCountsUpdates(t *testing.T) {
+	for name, isRecorded := range map[string]bool{"live": false, "recorded": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := config("lb1", "lb2", "lb3")
+			c.Definition.Columns = c.Definition.Columns[:2] // rates are sent again whenever a period ends
+			c.Recorded, c.Probes, c.Updates, c.Looks = isRecorded, 0, 100_000, 1
+			agg, address := serve(t, runtime.Section{}, nil, c.Nodes...)
+			c.Target = address
+			r := mustBeRight(t, c)
+			var in, out, theirIn, theirOut uint64
+			for _, s := range r.Stages {
+				in, out = in+s.UpdatesIn+s.Taught, out+s.UpdatesOut
+			}
+			for _, p := range agg.Status().Sections[0].Peers {
+				theirIn, theirOut = theirIn+p.UpdatesIn, theirOut+p.UpdatesOut
+			}
+			if in != theirIn || out != theirOut || in < 100_000 || out == 0 {
+				t.Errorf("%d updates in and %d out, the aggregator says %d and %d", in, out, theirIn, theirOut)
 			}
 		})
 	}

@@ -12,6 +12,13 @@ import (
 // clockTick is the unit of times in /proc/PID/stat, which Linux shows in hundredths of a second on all architectures that Go knows.
 const clockTick = time.Second / 100
 
+// LoadAverage is how busy the machine was in the last 1, 5 and 15 minutes; "" where there is no /proc.
+func LoadAverage() string {
+	text, _ := os.ReadFile("/proc/loadavg")
+	fields := strings.Fields(string(text))
+	return strings.Join(fields[:min(3, len(fields))], " ")
+}
+
 // usage is what a process has used.
 type usage struct {
 	cpu time.Duration // user and system, all threads

@@ -2,9 +2,7 @@ package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"stktc/runtime/peers"
@@ -13,14 +11,13 @@ import (
 
 // recording is what a node will push during the load, encoded before it begins: then pushing costs a copy into the socket, and both of two cores are nearly free for the target.
 type recording struct {
-	text   []byte
 	pieces []piece
 	next   int // piece to be written
 }
 
-// piece is a part of a recording that is written at once. It begins where the one before ends.
+// piece is a part of a recording that is written at once.
 type piece struct {
-	end     int
+	text    []byte
 	updates uint64
 	sent    stamp // when it was written
 }
@@ -36,32 +33,30 @@ const usualPace = 1_000_000
 
 // record lets all nodes count and encode their whole load, as if at the pace at which the target took the fill.
 func (l *load) record(ctx context.Context, fill *Stage) error {
-	l.pace = usualPace
-	if fill != nil {
-		l.pace = fill.InPerSecond / float64(len(l.nodes))
+	l.pace, l.keptBytes = usualPace, keptBytes
+	if fill != nil && fill.UpdatesOut > 0 {
+		l.pace, l.keptBytes = fill.InPerSecond/float64(l.loaders()), 1.3*float64(fill.BytesOut)/float64(fill.UpdatesOut)
 	}
 	l.recordedFrom = l.clock().tick
 	return l.awaitNodes(ctx, encoding)
 }
 
-// recordPiece encodes a piece. The session's own buffer stays as it is.
+// recordPiece encodes a piece, or makes some room for what will come. A piece at a time, so that heartbeats go out meanwhile. The session's own buffer stays as it is.
 func (s *session) recordPiece() time.Duration {
 	l, out := s.n.l, &s.n.out
-	rec := &out.recording
 	if out.inStage == l.quota {
-		if !out.isDone { // from then on the room is the reader's
-			s.n.in.keep.room = l.roomToKeep()
+		if out.isDone || !s.n.in.keep.grow(l.roomToKeep()) { // when it is done the room is the reader's
+			s.n.done()
+			return beatEvery
 		}
-		s.n.done()
-		return beatEvery
+		return 0
 	}
 	buf, current := s.buf, s.current
-	s.buf, s.current = rec.text, sourceID
+	s.buf, s.current = make([]byte, 0, pieceSize+leastRoom), sourceID
 	now := l.recordedFrom + uint32(float64(out.inStage)/l.pace*1000)
-	updates := s.encode(encoding, l.quota-out.inStage, now, len(rec.text)+pieceSize)
-	rec.text = s.buf
+	updates := s.encode(encoding, l.quota-out.inStage, now, pieceSize)
+	out.recording.pieces = append(out.recording.pieces, piece{text: s.buf, updates: updates})
 	s.buf, s.current = buf, current
-	rec.pieces = append(rec.pieces, piece{end: len(rec.text), updates: updates})
 	out.inStage += updates
 	return 0
 }
@@ -94,12 +89,8 @@ func (s *session) replay() time.Duration {
 func (s *session) writePiece() error {
 	out := &s.n.out
 	rec := &out.recording
-	start := 0
-	if rec.next > 0 {
-		start = rec.pieces[rec.next-1].end
-	}
 	s.piece.sent = s.n.l.clock()
-	n, err := s.conn.Write(rec.text[start:s.piece.end])
+	n, err := s.conn.Write(s.piece.text)
 	out.bytes.Add(uint64(n))
 	out.sent.Add(s.piece.updates)
 	rec.next++
@@ -110,22 +101,23 @@ func (s *session) writePiece() error {
 // retime makes the rows' rates begin when the target was told that they did: what a recording says of their age counts from the moment at which it was
 // written. It fails if the recording is not what was recorded.
 func (n *node) retime() error {
-	l, rec := n.l, &n.out.recording
+	l := n.l
 	var u peers.Update
-	from := 0
-	for _, p := range rec.pieces {
-		for from < p.end {
-			f, size, err := peers.ParseFrame(rec.text[from:p.end], peers.MaxFrame)
+	for i := range n.out.recording.pieces {
+		p := &n.out.recording.pieces[i]
+		for text := p.text; len(text) > 0; {
+			f, size, err := peers.ParseFrame(text, peers.MaxFrame)
 			if err == nil && size > 0 {
 				err = l.shape.layout.ParseUpdate(f.Type, f.Body, &u)
 			}
 			index, ok := l.keys.index(u.Key)
 			if err != nil || size == 0 || !ok {
-				return fmt.Errorf("the recording of `%s` is broken at byte %d: %v", n.name, from, err)
+				return fmt.Errorf("the recording of `%s` is broken in piece %d: %v", n.name, i, err)
 			}
-			from += size
+			text = text[size:]
 			l.shape.retime(l.shape.row(n.out.rows, index), u.Values, p.sent.tick)
 		}
+		p.text = nil
 	}
 	return nil
 }
@@ -137,135 +129,6 @@ func (s *shape) retime(row []uint32, values []uint64, now uint32) {
 			row[c.word+rateTick] = (now - uint32(values[c.slot])) &^ 1
 		}
 	}
-}
-
-// keep is what a node was sent during a recorded load. It is decoded when the load is over, as of the times at which it was read.
-type keep struct {
-	room   []byte // that is not used yet
-	blocks []block
-}
-
-type block struct {
-	text []byte
-	at   stamp
-}
-
-// keptLimit is how many bytes all nodes keep at most; what comes beyond is decoded as it comes.
-const keptLimit = 2 << 30
-
-// roomToKeep makes room for every sum of every update, in memory that is there: the first touch of a page costs as much as some updates.
-func (l *load) roomToKeep() []byte {
-	const usual = 32 // bytes an update, with some reserve
-	n := min(l.quota*uint64(len(l.nodes))*uint64(usual+4*l.shape.words), keptLimit/uint64(len(l.nodes)))
-	room := make([]byte, n)
-	for i := 0; i < len(room); i += 4096 {
-		room[i] = 1
-	}
-	return room
-}
-
-// leastRoom is what a read should have room for.
-const leastRoom = 16 << 10
-
-// keeps tells whether what comes is to be decoded later.
-func (s *session) keeps() bool {
-	n := s.n
-	return n.l.Recorded && !n.isSlow && !n.isIdle && n.l.isLoading() && len(n.in.keep.room) >= leastRoom
-}
-
-// keep reads until the load is over, or the room is used up, and decodes it then.
-func (s *session) keep() error {
-	k := &s.n.in.keep
-	for len(k.room) >= leastRoom {
-		s.extend() // before the stage is looked at: whoever ends it moves the deadline afterwards
-		if !s.n.l.isLoading() {
-			break
-		}
-		if err := s.silence(s.keepRead()); err != nil {
-			return err
-		}
-	}
-	return s.decodeKept()
-}
-
-// keepSize is how much is read at once, as far as there is room.
-const keepSize = 256 << 10
-
-func (s *session) keepRead() error {
-	k := &s.n.in.keep
-	if len(k.room) < leastRoom {
-		k.room = make([]byte, keepSize)
-	}
-	n, err := s.conn.Read(k.room[:min(len(k.room), keepSize)])
-	if n == 0 {
-		return err
-	}
-	s.n.in.bytes.Add(uint64(n))
-	k.blocks = append(k.blocks, block{k.room[:n], s.n.l.clock()})
-	k.room = k.room[n:]
-	return nil
-}
-
-// decodeKept decodes what was kept. Meanwhile it goes on reading: ages that wait to be read are wrong when they are.
-func (s *session) decodeKept() error {
-	k, decoded, looked := &s.n.in.keep, 0, time.Now()
-	for ; len(k.blocks) > 0; k.blocks = k.blocks[1:] {
-		if err := s.decodeBlock(k.blocks[0]); err != nil {
-			return err
-		}
-		if decoded += len(k.blocks[0].text); decoded < glanceEvery {
-			continue
-		}
-		decoded = 0
-		s.n.in.missed(time.Since(looked))
-		looked = time.Now()
-		s.conn.SetReadDeadline(looked.Add(glance))
-		if err := s.keepRead(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
-		}
-	}
-	s.n.in.missed(time.Since(looked))
-	*k = keep{room: k.room}
-	s.read.deadline = time.Time{}
-	return nil
-}
-
-// missed takes note of a time for which the connection was not looked at.
-func (in *input) missed(d time.Duration) {
-	in.mu.Lock()
-	in.gap = max(in.gap, d)
-	in.mu.Unlock()
-}
-
-// While what was kept is decoded, the connection is looked at for so long behind so many bytes, which take some milliseconds.
-const (
-	glance      = 100 * time.Microsecond
-	glanceEvery = 1 << 20
-)
-
-func (s *session) decodeBlock(b block) error {
-	r := &s.read
-	for text := b.text; len(text) > 0; {
-		n := copy(r.buf[r.end:], text)
-		r.end += n
-		text = text[n:]
-		if err := s.handleBuffered(b.at); err != nil {
-			return err
-		}
-		r.move()
-	}
-	return nil
-}
-
-// endReplay waits until the target seems to have answered all of a recorded load, and brings the rows' rates to the times at which they were pushed.
-func (l *load) endReplay(ctx context.Context) error {
-	l.awaitQuiet(ctx)
-	for _, n := range l.nodes {
-		if err := n.retime(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // quietFor is how long no node must be sent anything for the load to be over, and quietLimit how long that is waited for: rates may be sent again all the time.

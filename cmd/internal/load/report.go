@@ -20,6 +20,7 @@ type Report struct {
 	Keys      int      `json:"keys"`
 	Order     string   `json:"order"`
 	Spread    string   `json:"distribution"`
+	LoadAvg   string   `json:"load_average,omitempty"` // of the machine before the run: of the last 1, 5 and 15 minutes
 	Stages    []Stage  `json:"stages"`
 	Latency   *Latency `json:"latency,omitempty"`
 	Looks     []Look   `json:"looks,omitempty"`
@@ -169,7 +170,7 @@ func (r *Report) Stage(name string) *Stage {
 func (l *load) newReport() *Report {
 	r := &Report{
 		Target: l.TargetName, Nodes: l.Nodes, Table: l.source.Name, Key: l.source.KeyString(), Store: l.source.StoreString(),
-		Keys: l.Keys, Order: string(l.Order), Spread: string(l.Distribution),
+		Keys: l.Keys, Order: string(l.Order), Spread: string(l.Distribution), LoadAvg: LoadAverage(),
 	}
 	if l.To != "" {
 		r.Sum = l.sum.Name

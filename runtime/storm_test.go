@@ -233,7 +233,7 @@ func TestSilence(t *testing.T) {
 		defer w.endAll()
 		w.configured("agg", Config{Sections: []Section{inbound("a", "x", toSum, "n1", "beats", "silent", "slow")}})
 		w.nodeAt("n1", map[string]string{"x": "x"})
-		pass(time.Second)
+		pass(5 * time.Second) // who is silent is not waited for any more
 		call := func(first []byte) *rawPeer {
 			conn, err := w.dial(t.Context(), "", "x")
 			if err != nil {

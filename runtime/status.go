@@ -76,6 +76,7 @@ type PeerStatus struct {
 
 	Traffic // since the start
 	Sends   []session.TableStatus
+	Lag     time.Duration  // how long the oldest change waits that was not sent yet
 	Unacked time.Duration  // how long it has acknowledged nothing of what it was sent last in a table; half a second fine
 	Refused []RefusedTable // its tables that are not summed, in this session
 }
@@ -164,6 +165,7 @@ func (m *member) status() PeerStatus {
 	if l.sess != nil {
 		st.Traffic.add(l.sess.Stats())
 		st.Sends = l.sess.Tables()
+		st.Lag = l.sess.Lag()
 	}
 	if l.owner != nil {
 		st.Unacked = l.owner.acks.age(time.Now())

@@ -37,7 +37,7 @@ func newPeer(p *runtime.PeerStatus, now time.Time) Peer {
 		Connected: p.Connected, Inbound: p.Inbound, Remote: p.Remote, PID: p.PID, Since: p.Since, AgeSeconds: age(now, p.Since), Sessions: p.Sessions,
 		Lesson: p.Lesson, Status: p.Status.String(), StatusText: p.Status.Explain(), LastError: p.LastError,
 		UpdatesIn: p.UpdatesIn, UpdatesOut: p.UpdatesOut, Ignored: p.Ignored, BytesIn: p.BytesIn, BytesOut: p.BytesOut,
-		HeartbeatsIn: p.HeartbeatsIn, HeartbeatsOut: p.HeartbeatsOut, Unacked: p.Unacked.Round(time.Millisecond).Seconds(), Sends: []Send{}, Refused: []Refused{},
+		HeartbeatsIn: p.HeartbeatsIn, HeartbeatsOut: p.HeartbeatsOut, Lag: p.Lag.Round(time.Microsecond).Seconds(), Unacked: p.Unacked.Round(time.Millisecond).Seconds(), Sends: []Send{}, Refused: []Refused{},
 	}
 	for _, t := range p.Sends {
 		j.Sends = append(j.Sends, Send{t.Name, t.ID, t.Pushed, t.Acked, t.Unaccepted})

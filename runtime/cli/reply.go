@@ -66,6 +66,7 @@ type Peer struct {
 	BytesOut      uint64    `json:"bytes_out"`
 	HeartbeatsIn  uint64    `json:"heartbeats_in"`
 	HeartbeatsOut uint64    `json:"heartbeats_out"`
+	Lag           float64   `json:"lag_seconds"`     // the oldest change that was not sent yet waits for so long
 	Unacked       float64   `json:"unacked_seconds"` // it has acknowledged nothing for so long of what it was sent last in a table
 	Sends         []Send    `json:"sends"`
 	Refused       []Refused `json:"refused"`

@@ -68,7 +68,9 @@ type Session struct {
 	clock func() uint32
 	read  reader
 	deaf  atomic.Bool // updates of the peer are passed over
-	wake  chan struct{}
+
+	writes atomic.Int64 // when the write that is under way began, Unix ns; 0: none is
+	wake   chan struct{}
 
 	mu       sync.Mutex // guards what the reader and the owner leave for the writer
 	controls []peers.Type
@@ -185,9 +187,28 @@ func (s *Session) Send(t *store.Table, ready func() bool, pace time.Duration) {
 			return
 		}
 	}
-	s.outputs = append(s.outputs, &output{
-		cursor: t.Subscribe(s.Wake), ready: ready, pace: pace, def: peers.TableDefinition{ID: s.nextTableID(), Name: t.Name()},
+	out := &output{ready: ready, pace: pace, def: peers.TableDefinition{ID: s.nextTableID(), Name: t.Name()}}
+	out.cursor = t.Subscribe(func() {
+		out.behind.CompareAndSwap(0, time.Now().UnixNano())
+		s.Wake()
 	})
+	s.outputs = append(s.outputs, out)
+}
+
+// Lag is for how long the oldest change that the peer has not been sent yet waits: for the writer, for the peer to read, or for the sums of its table to be sent at all.
+func (s *Session) Lag() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	oldest := s.writes.Load()
+	for _, out := range s.outputs {
+		if at := out.behind.Load(); at != 0 && (oldest == 0 || at < oldest) {
+			oldest = at
+		}
+	}
+	if oldest == 0 {
+		return 0
+	}
+	return max(0, time.Since(time.Unix(0, oldest)))
 }
 
 // nextTableID gives out table ids from 1: HAProxy takes 0 for none. The caller holds s.mu.

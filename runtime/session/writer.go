@@ -25,6 +25,7 @@ type output struct {
 	def     peers.TableDefinition // its ID and Name are fixed, the rest follows encoder
 	encoder *store.Encoder        // nil: to be asked for
 
+	behind        atomic.Int64 // when the oldest change that is not encoded yet came, Unix ns; 0: there is none
 	pushed, acked atomic.Uint32
 	first         atomic.Int64 // when the first update was sent, Unix ns
 }
@@ -122,7 +123,9 @@ func (w *writer) write() error {
 		return nil
 	}
 	w.s.conn.SetWriteDeadline(time.Now().Add(writeLimit))
+	w.s.writes.Store(time.Now().UnixNano())
 	n, err := w.s.conn.Write(w.buf)
+	w.s.writes.Store(0)
 	w.s.stats.BytesOut.Add(uint64(n))
 	w.buf = w.buf[:0]
 	return err
@@ -300,7 +303,11 @@ func (w *writer) output(out *output) bool {
 		if out.encoder == nil && !w.refresh(out) {
 			return true
 		}
+		since := out.behind.Swap(0)
 		all, err := w.sums(out)
+		if !all {
+			out.behind.CompareAndSwap(0, since)
+		}
 		if err != nil { // redefined meanwhile
 			out.encoder = nil
 			continue

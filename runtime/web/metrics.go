@@ -183,6 +183,10 @@ var aggregatorMetrics = []metric{
 		links(func(p *runtime.PeerStatus) float64 { return float64(p.HeartbeatsOut) }),
 	},
 	{
+		"stktc_peer_lag_seconds", "For how long the oldest change waits that the peer has not been sent: for a processor, for the peer to read, or for the sums to be whole.", gauge, byPeer,
+		links(func(p *runtime.PeerStatus) float64 { return p.Lag.Seconds() }),
+	},
+	{
 		"stktc_peer_unacknowledged_seconds", "How long the peer has acknowledged nothing of what it was sent last in a table, looked at twice a second. A peer that keeps up is at 0, or next to it under load.", gauge, byPeer,
 		links(func(p *runtime.PeerStatus) float64 { return p.Unacked.Seconds() }),
 	},

@@ -87,6 +87,7 @@ type (
 		BytesOut      uint64        `json:"bytes_out"`
 		HeartbeatsIn  uint64        `json:"heartbeats_in"`
 		HeartbeatsOut uint64        `json:"heartbeats_out"`
+		Lag           float64       `json:"lag_seconds"`     // the oldest change that was not sent yet waits for so long
 		Unacked       float64       `json:"unacked_seconds"` // it has acknowledged nothing for so long of what it was sent last in a table
 	}
 	tlsJSON struct {
@@ -179,7 +180,7 @@ func newPeerJSON(s *runtime.SectionStatus, p *runtime.PeerStatus) peerJSON {
 		Missing: slices.Contains(s.Missing, p.Name), Connected: p.Connected, Inbound: p.Inbound, TLS: tlsJSON(p.TLS), Remote: p.Remote, PID: p.PID,
 		Since: p.Since, Sessions: p.Sessions, Lesson: p.Lesson, Status: p.Status.String(), StatusText: p.Status.Explain(), LastError: p.LastError,
 		Refuses: refuses(p), UpdatesIn: p.UpdatesIn, UpdatesOut: p.UpdatesOut, Ignored: p.Ignored, BytesIn: p.BytesIn, BytesOut: p.BytesOut,
-		HeartbeatsIn: p.HeartbeatsIn, HeartbeatsOut: p.HeartbeatsOut, Unacked: p.Unacked.Seconds(),
+		HeartbeatsIn: p.HeartbeatsIn, HeartbeatsOut: p.HeartbeatsOut, Lag: p.Lag.Seconds(), Unacked: p.Unacked.Seconds(),
 		Refused: []refusedJSON{},
 	}
 	for _, r := range p.Refused {

@@ -1,6 +1,9 @@
 package store
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // Forever as a life in an update means that the entry does not expire.
 const Forever uint32 = math.MaxUint32
@@ -92,21 +95,21 @@ func (s *shard) applyAll(src *Source, b *Batch, width int, now uint32) bool {
 	return true
 }
 
-// warm reads what the shard's updates will need ahead, first all of the index, then all rows: reads that do not wait for each other cost a third of reads that do.
+// warm brings what the shard's updates will need near, first all of the index, then all rows: lines that are waited for together cost a third of lines that are waited for one by one.
 func (s *shard) warm(b *Batch) {
 	if len(s.index.buckets) < 1<<4 {
 		return // all of it is in the cache
 	}
 	for at := b.heads[s.number]; at != 0; at = b.chain[at-1] {
-		s.ahead += s.index.buckets[s.index.home(b.hashes[at-1])].past
+		prefetch(&s.index.buckets[s.index.home(b.hashes[at-1])].past)
 	}
 	for at := b.heads[s.number]; at != 0; at = b.chain[at-1] {
 		hash := b.hashes[at-1]
 		tag, bucket := indexTag(hash), &s.index.buckets[s.index.home(hash)]
-		for i, r := range bucket.refs {
-			if bucket.tags[i] == tag && r != noRef {
+		for m := bucket.match(tag); m != 0; m &= m - 1 {
+			if r := bucket.refs[bits.TrailingZeros16(m)]; r != noRef {
 				row := s.row(r)
-				s.ahead += row[0] + row[len(row)-1]
+				prefetchTwo(&row[0], &row[len(row)-1])
 			}
 		}
 	}

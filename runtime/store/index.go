@@ -23,6 +23,18 @@ const (
 	fullLoad   = 10 // rows a bucket, in the mean, from which on there are more buckets
 )
 
+// match gives the rows of the bucket that may bear the tag, a bit each.
+func (b *bucket) match(tag uint8) (m uint16) {
+	for i := range b.tags {
+		var bit uint16
+		if b.tags[i] == tag {
+			bit = 1
+		}
+		m |= bit << i
+	}
+	return m
+}
+
 // The shard is chosen by the topmost bits of a hash, the bucket by the lower half, the tag by bits between.
 func indexTag(hash uint64) uint8 { return uint8(hash >> 40) }
 

@@ -89,11 +89,9 @@ func (s *shard) makePiece(p *piece, pos uint64, now uint32, enc *Encoder) {
 
 const aheadRows = 16
 
-// warmRows reads the rows of a stretch of the log ahead.
+// warmRows brings the rows of a stretch of the log near.
 func (s *shard) warmRows(from, to uint64) {
 	for ; from < to; from++ {
-		if row := s.listedRow(s.log.row(from)); row != nil {
-			s.ahead += row[len(row)-1]
-		}
+		s.prefetchListed(s.log.row(from))
 	}
 }

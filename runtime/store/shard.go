@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 	"sync"
 	"unsafe"
 )
@@ -64,7 +65,6 @@ type shard struct {
 	peers   []peerState // by the peer's number
 	changed bool        // receivers have news from this turn with the lock
 	counted counters
-	ahead   uint32 // what was read ahead: it must be kept, or reading it would be left out
 }
 
 // reset empties the shard and lays its rows out anew.
@@ -127,11 +127,10 @@ func (s *shard) find(hash uint64, key []byte) ref {
 	if len(s.index.buckets) == 0 {
 		return noRef
 	}
-	tag := indexTag(hash)
 	for at := s.index.home(hash); ; at = s.index.after(at) {
 		b := &s.index.buckets[at]
-		for i := range b.tags {
-			if r := b.refs[i]; b.tags[i] == tag && r != noRef && s.hasKey(s.row(r), key) {
+		for m := b.match(indexTag(hash)); m != 0; m &= m - 1 {
+			if r := b.refs[bits.TrailingZeros16(m)]; r != noRef && s.hasKey(s.row(r), key) {
 				return r
 			}
 		}

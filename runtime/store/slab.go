@@ -61,6 +61,14 @@ func (s *shard) listedRow(r ref) []uint32 {
 	return nil
 }
 
+// prefetchListed brings the row of such a reference near.
+func (s *shard) prefetchListed(r ref) {
+	if s.slabs[r.class()].chunks[r.chunk()] != nil {
+		row := s.row(r)
+		prefetchTwo(&row[0], &row[len(row)-1])
+	}
+}
+
 // newRow makes an empty row; noRef if there can be no more of its class.
 func (s *shard) newRow(class int) ref {
 	sl := &s.slabs[class]

@@ -142,12 +142,10 @@ func (w *wheel) take(s *shard, bucket uint32) (ref, []uint32) {
 	return r, s.listedRow(r)
 }
 
-// warm reads the rows of a block ahead: reads that do not wait for each other cost a third of reads that do.
+// warm brings the rows of a block near.
 func (w *wheel) warm(s *shard, b []uint32) {
 	for _, r := range b[blockHead:][:b[blockCount]] {
-		if row := s.listedRow(ref(r)); row != nil {
-			s.ahead += row[len(row)-1]
-		}
+		s.prefetchListed(ref(r))
 	}
 }
 

@@ -127,14 +127,15 @@ func (s *shard) find(hash uint64, key []byte) ref {
 	if len(s.index.buckets) == 0 {
 		return noRef
 	}
-	for at := s.index.home(hash); ; at = s.index.after(at) {
+	home := s.index.home(hash)
+	for at := home; ; {
 		b := &s.index.buckets[at]
 		for m := b.match(indexTag(hash)); m != 0; m &= m - 1 {
 			if r := b.refs[bits.TrailingZeros16(m)]; r != noRef && s.hasKey(s.row(r), key) {
 				return r
 			}
 		}
-		if b.past == 0 {
+		if at = s.index.after(at); b.past == 0 || at == home {
 			return noRef
 		}
 	}

@@ -1,0 +1,47 @@
+package store
+
+import (
+	"encoding/binary"
+	"testing"
+)
+
+// TestAllBucketsOverflowed: a key that is not there is not looked for for ever when rows stand past every bucket.
+func TestAllBucketsOverflowed(t *testing.T) {
+	table := New("t.sum")
+	src := begin(t, table, "a", gpcDef)
+	s := &table.shards[0]
+	var homes [2][]uint32 // keys of this shard by their place among two buckets
+	for k := uint32(0); len(homes[0]) < 20 || len(homes[1]) < 20; k++ {
+		if hash := table.hash(binary.BigEndian.AppendUint32(nil, k)); table.shardOf(hash) == s {
+			half := uint32(hash) >> 31
+			homes[half] = append(homes[half], k)
+		}
+	}
+	put := func(keys []uint32) {
+		for _, k := range keys {
+			putKey(src, k, 60_000, 1)
+		}
+	}
+	put(homes[0][:13]) // one stands in the second bucket
+	put(homes[1][:7])
+	if n := len(s.index.buckets); n != 2 {
+		t.Fatalf("%d buckets", n)
+	}
+	for _, k := range homes[0][:7] {
+		evictOne(t, table, k)
+	}
+	put(homes[1][7:12]) // one stands in the first
+	if s.index.buckets[0].past == 0 || s.index.buckets[1].past == 0 {
+		t.Fatal("rows do not stand past both buckets")
+	}
+	for half, keys := range homes {
+		if _, ok := value(table, keys[19]); ok {
+			t.Errorf("a key that is not there was found in half %d", half)
+		}
+	}
+	for _, k := range append(homes[0][7:13:13], homes[1][:12]...) {
+		if _, ok := value(table, k); !ok {
+			t.Errorf("key %d was not found", k)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 
@@ -32,18 +33,21 @@ func (f *ConfigFile) Ignores() ([]diag.Ignore, diag.List) {
 // what is indented below it.
 func TopologyIgnores(name string, text []byte) ([]diag.Ignore, diag.List) {
 	r := ignoreReader{}
+	if !bytes.Contains(text, []byte("stktc:")) {
+		return nil, nil
+	}
 	lines := strings.Split(string(text), "\n")
+	ends := blockEnds(lines)
 	offset := 0
 	for i, l := range lines {
 		at := commentAt(l)
-		words := strings.TrimSpace(l[:at]) != ""
-		if words {
-			r.covers(i+1, blockEnd(lines, i))
+		if ends[i] > 0 {
+			r.covers(i+1, ends[i])
 		}
 		if at < len(l) {
 			start := diag.Pos{Line: i + 1, Column: at + 1, Offset: offset + at}
 			body := strings.TrimRight(l[at:], "\r")
-			r.comment(Scalar{Value: body, Span: diag.Span{File: name, Start: start, End: advance(start, len(body))}}, words, i+1, blockEnd(lines, i))
+			r.comment(Scalar{Value: body, Span: diag.Span{File: name, Start: start, End: advance(start, len(body))}}, ends[i] > 0, i+1, ends[i])
 		}
 		offset += len(l) + 1
 	}
@@ -141,20 +145,27 @@ func commentAt(line string) int {
 	return len(line)
 }
 
-// blockEnd gives the number of the last line that is indented below the i-th, that line's own number when none is.
-func blockEnd(lines []string, i int) int {
-	depth := indentation(lines[i])
-	last := i
-	for j := i + 1; j < len(lines); j++ {
-		if strings.TrimSpace(lines[j][:commentAt(lines[j])]) == "" {
+// blockEnds gives for each line that says something the number of the last line that is indented below it, its own number when none is; 0 for the other lines.
+func blockEnds(lines []string) []int {
+	ends := make([]int, len(lines))
+	var open []int // lines that the one at hand is indented below
+	last := 0      // number of the last line that says something
+	close := func(depth int) {
+		for n := len(open); n > 0 && indentation(lines[open[n-1]]) >= depth; n-- {
+			ends[open[n-1]] = last
+			open = open[:n-1]
+		}
+	}
+	for i, l := range lines {
+		if strings.TrimSpace(l[:commentAt(l)]) == "" {
 			continue
 		}
-		if indentation(lines[j]) <= depth {
-			break
-		}
-		last = j
+		close(indentation(l))
+		open = append(open, i)
+		last = i + 1
 	}
-	return last + 1
+	close(0)
+	return ends
 }
 
 func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }

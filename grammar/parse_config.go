@@ -78,8 +78,7 @@ func (p *configParser) parse(name string, text []byte) (*ConfigFile, diag.List) 
 	p.mixed()
 	p.statements()
 	p.ends()
-	p.findings.Sort()
-	return p.file, p.findings
+	return p.file, p.sorted()
 }
 
 type configParser struct {
@@ -89,6 +88,7 @@ type configParser struct {
 	part     bool
 	stop     int // offset of the first NUL byte: HAProxy reads no further
 	findings diag.List
+	unlisted int     // findings that were too many
 	open     []*Line // the .if lines without their .endif yet
 	before   bool    // a line before the first section was reported
 	last     diag.Pos
@@ -113,6 +113,7 @@ func (p *configParser) lines() {
 		line.End = next
 		p.last = line.Span.End
 		p.place(line)
+		p.bound()
 		start = next
 	}
 }
@@ -174,7 +175,9 @@ func (p *configParser) section(header Line) *Section {
 		p.findings.Add(*Findingf(CodeArgument, end, "section `%s` has no name; accepted is `%s NAME`", s.Keyword.Value, s.Keyword.Value))
 	}
 	if named || s.Keyword.Value == "frontend" || s.Keyword.Value == "backend" || s.Keyword.Value == "listen" {
-		p.utf8(header.Words)
+		if p.utf8(header.Words) && !header.Broken {
+			p.name(s.Name, diag.Error)
+		}
 	}
 	if named && len(header.Words) > 2 {
 		p.findings.Add(*Findingf(CodeLine, header.Words[2].Span, "%s is not understood behind `%s`; accepted is `%s NAME`", quote(header.Words[2].Value), lineText(header.Words[:2]), s.Keyword.Value))
@@ -276,6 +279,8 @@ func (p *configParser) sectionStatements(s *Section, v *vocabulary) {
 			continue
 		}
 		p.findings.Add(findings...)
+		p.names(statement)
+		p.bound()
 		p.file.Incomplete = p.file.Incomplete || statement == nil && findings.Worst() == diag.Error
 		if e == nil || e.quiet || e.directive.repeat || line.Conditional {
 			continue

@@ -11,6 +11,7 @@ import (
 func (p *configParser) ends() {
 	for _, line := range p.open {
 		p.findings.Add(*Findingf(CodeTruncated, line.Words[0].Span, "`%s` has no `.endif`", lineText(line.Words)))
+		p.bound()
 	}
 	switch n := len(p.text); {
 	case n == 0 || p.stop < n: // behind a NUL byte nothing counts

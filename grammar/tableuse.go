@@ -25,6 +25,7 @@ type TableUse struct {
 	Section Scalar    // the keyword of the section that the rule stands in: "frontend", "defaults" …
 	Proxy   Scalar    // the section's name
 	Table   Scalar    // as written: "NAME" or "SECTION/NAME"; zero when the rule names none
+	Key     Scalar    // of a rule that counts: the expression whose value is the entry's key
 	Counter int       // of track-sc, and of what reads or changes the entry that it tracks; -1 for others
 	Data    string    // the data type that is read or changed, as in store lists; "" for none
 	Index   int       // of an element of an array; -1 for other types
@@ -120,6 +121,9 @@ func (r *useReader) add(u TableUse) {
 func (r *useReader) named(i int, kind UseKind, counter int) {
 	u := TableUse{Kind: kind, Counter: counter, Index: -1, At: r.line.Words[i].Span}
 	rest := r.line.Words[i+1:]
+	if kind == Counts && len(rest) > 0 {
+		u.Key = rest[0]
+	}
 	switch {
 	case len(rest) > 2 && rest[1].Value == "table":
 		u.Table = rest[2]

@@ -18,6 +18,9 @@ import (
 // MaxFileSize is the longest file that is read, in bytes. A thousand hosts written one by one take 100 kB.
 const MaxFileSize = 16 << 20
 
+// MaxLines is the greatest number of lines of a file in HAProxy's syntax. Each takes some 300 bytes of memory, and up to 700 as a section.
+const MaxLines = 500_000
+
 // CheckText refuses what cannot be the text of a topology: files that are too long, and anything but printable UTF-8.
 func CheckText(file string, text []byte) *diag.Finding {
 	y := &yamlText{file: file, text: text, lines: []int{0}}

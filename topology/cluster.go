@@ -299,6 +299,7 @@ const (
 type TableUse struct {
 	Kind    UseKind
 	Proxy   string              // the name of the proxy that the rule stands in; "" in a defaults section
+	Key     Text                // of a rule that counts: the expression whose value is the entry's key
 	Table   Text                // as written: "NAME" or "SECTION/NAME"; zero when the rule names none
 	Counter int                 // of track-sc, and of what reads or changes the entry that it tracks; -1 for others
 	Data    sticktable.DataType // what is read or changed, if HasData

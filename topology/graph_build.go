@@ -18,6 +18,7 @@ type graphBuilder struct {
 	absent   map[string]*Vertex
 	edges    []*Edge
 	byEnds   map[[2]*Vertex]*Edge
+	called   map[string]bool // names in lines about peers, see isCalled
 }
 
 func newGraphBuilder(c *Cluster) *graphBuilder {
@@ -149,7 +150,7 @@ func (b *graphBuilder) claim(lower, upper *Vertex) *Edge {
 func (b *graphBuilder) resolve(self *Vertex, p *Peer, kind Kind) *Vertex {
 	find := []func() []*Vertex{
 		func() []*Vertex { return b.named[p.Name.Value] },
-		func() []*Vertex { return b.atAddress(p.Address) },
+		func() []*Vertex { return b.atAddress(self, p) },
 		func() []*Vertex { return b.inDir(p.Name.Value) },
 	}
 	if p.Name.Unresolved {
@@ -201,21 +202,63 @@ func (v *Vertex) listensOn(port int) bool {
 }
 
 func (v *Vertex) lists(name string) bool {
-	named := func(p *Peer) bool { return p.Name.Value == name }
-	if v.Section != nil {
-		return slices.ContainsFunc(v.Section.Peers, named)
-	}
-	return slices.ContainsFunc(v.Node.Peers, func(s *PeersSection) bool { return slices.ContainsFunc(s.Peers, named) })
+	return slices.ContainsFunc(v.peers(), func(p *Peer) bool { return p.Name.Value == name })
 }
 
 // atAddress finds who listens at the very address. That a name may be the host of an IP address is not enough: on a port that a whole
-// cluster shares, any name may be anybody's.
-func (b *graphBuilder) atAddress(a Address) []*Vertex {
-	at, known := a.endpoint()
+// cluster shares, any name may be anybody's. Nor is an address of a private network, which may be there twice: one who is called otherwise elsewhere
+// must list self.
+func (b *graphBuilder) atAddress(self *Vertex, p *Peer) []*Vertex {
+	at, known := p.Address.endpoint()
 	if !known {
 		return nil
 	}
-	return b.at[at]
+	return slices.DeleteFunc(slices.Clone(b.at[at]), func(v *Vertex) bool { return !p.Name.Unresolved && !b.leadsTo(v, self) && b.isCalled(v) })
+}
+
+// leadsTo tells whether a line of v is about self: by its name, or by its address or directory where the name is nobody's.
+func (b *graphBuilder) leadsTo(v, self *Vertex) bool {
+	return slices.ContainsFunc(v.peers(), func(p *Peer) bool {
+		if p.Name.Value == self.Name || b.named[p.Name.Value] != nil {
+			return p.Name.Value == self.Name
+		}
+		at, known := p.Address.endpoint()
+		return p.Name.Value == self.Node.Dir || known && slices.Contains(b.at[at], self)
+	})
+}
+
+// peers are the lines of all of a vertex's sections.
+func (v *Vertex) peers() []*Peer {
+	if v.Section != nil {
+		return v.Section.Peers
+	}
+	var all []*Peer
+	for _, s := range v.Node.Peers {
+		all = append(all, s.Peers...)
+	}
+	return all
+}
+
+// isCalled tells whether some line calls a vertex by its name.
+func (b *graphBuilder) isCalled(v *Vertex) bool {
+	if b.called == nil {
+		b.called = map[string]bool{}
+		for _, n := range b.cluster.Nodes {
+			for _, s := range n.Aggregations {
+				b.calls(s.Peers)
+			}
+			for _, s := range n.Peers {
+				b.calls(s.Peers)
+			}
+		}
+	}
+	return b.called[v.Name]
+}
+
+func (b *graphBuilder) calls(peers []*Peer) {
+	for _, p := range peers {
+		b.called[p.Name.Value] = true
+	}
 }
 
 func (b *graphBuilder) inDir(name string) []*Vertex { return b.dirs[name] }

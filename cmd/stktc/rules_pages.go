@@ -109,7 +109,7 @@ var pages = map[diag.Code]page{
 		"A line breaks HAProxy's rules of words, or says something that its directive does not take.", notRead, refused, "Write the line as the message shows.",
 		with(exampleHost, "type ip ", "type ipp "), exampleHost, "0.1"},
 	grammar.CodeDirective: {
-		"A directive is not known in its section. In an aggregator's file, one that comes close to a known one is an error, any other a warning: the vendor's documents do not name all.", "A misspelt directive has no effect.", "The aggregator refuses to start; HAProxy refuses an unknown directive of its own.", "Write one of the directives that are accepted.",
+		"A directive is not known in its section. In an aggregator's file, one that comes close to a known one is an error, any other a warning: the vendor's documents do not name all.", "A misspelt directive has no effect.", "The aggregator refuses to start; HAProxy refuses an unknown directive of its own.", "Write one of the directives that are accepted. " + extensionsText(),
 		with(exampleAggregatorHost, "from .local", "form .local"), exampleAggregatorHost, "0.1"},
 	grammar.CodeStore: {
 		"A `store` list cannot be read: an unknown data type, a wrong number of arguments, or an array beside the single counters that it replaces.", notRead, refused, "Rates take their period, `http_req_rate(10s)`; arrays their number of elements, `gpc(2)`, `gpc_rate(2,10s)`. There are `" + strings.Join(sticktable.DataTypeNames(), "`, `") + "`.",
@@ -133,7 +133,7 @@ var pages = map[diag.Code]page{
 		"A directive or keyword stands twice where only one can count, or a section or table is declared twice.", "One of the two has no effect, or HAProxy refuses both.", refused, "Delete one of them.",
 		with(exampleHost, "  bind 10.0.0.1:10443\n", "  bind 10.0.0.1:10443\n  bind 10.0.0.1:10444\n"), exampleHost, "0.1"},
 	grammar.CodeExecuted: {
-		"An aggregator's file asks for something that stktc does not carry out: a warning where the sums stay right without it, else an error.", "The aggregator would do something else than the file says.", "`stktc run` refuses to start over an error, and logs a warning.", "Leave it out.",
+		"An aggregator's file asks for something that stktc does not carry out: a warning where the sums stay right without it, else an error.", "The aggregator would do something else than the file says.", "`stktc run` refuses to start over an error, and logs a warning.", "Leave it out. " + extensionsText(),
 		with(exampleAggregator, "10.0.0.1:10443\n", "10.0.0.1:10443 ssl verify none alpn x\n"), exampleAggregator, "0.1"},
 	grammar.CodeIgnore: {
 		"A comment `# stktc:ignore` does not say what it silences, or not why.", "A reason is for whoever finds the comment next year. Without one the finding is reported.", "Nothing; HAProxy and the aggregator do not read comments.", "Write `# stktc:ignore CODE[,CODE…] -- REASON`.",

@@ -67,12 +67,18 @@ func compareConfig(ctx *cli.Context) (load.Config, error) {
 			return cfg, err
 		}
 	}
-	cfg.Nodes, cfg.Probes = nodeNames(ctx.Int("nodes")), 0
+	cfg.Nodes, cfg.Probes = nodeNames(ctx.Int("nodes")), pacedProbes
 	if cfg.Recorded = cfg.Rate == 0 && !ctx.IsSet("duration"); cfg.Recorded && cfg.Updates == 0 {
 		cfg.Updates = usualUpdates(cfg.Keys)
 	}
+	if cfg.Recorded {
+		cfg.Probes = 0
+	}
 	return cfg, mustBePlayable(cfg)
 }
+
+// pacedProbes is how many updates a second and node tell the delay of the link, without which rates cannot be verified.
+const pacedProbes = 50
 
 // usualUpdates is how many updates are a load that is worth measuring: some laps of all keys.
 func usualUpdates(keys int) int { return max(4*keys, 2_000_000) }

@@ -26,7 +26,7 @@ func (c *command) latencyCommand() *cli.Command {
 			&cli.IntFlag{Category: how, Name: "probes", Value: 500, Usage: "`N` timed updates a second and node"},
 			&cli.IntFlag{Category: how, Name: "many-keys", Value: 10_000_000, Usage: "number of keys for the longest stalls; 0 leaves that out"},
 			&cli.IntFlag{Category: how, Name: "grow-rate", Value: 500_000, Usage: "updates a second at which that many keys come"},
-			&cli.DurationFlag{Category: how, Name: "fade-expire", Value: 90 * time.Second, Usage: "life of that many keys until they expire, longer than they take to come"},
+			&cli.DurationFlag{Category: how, Name: "fade-expire", Value: 2 * time.Minute, Usage: "life of that many keys until they expire, longer than they take to come"},
 		}),
 		Action: c.measured(func(stop context.Context, ctx *cli.Context, s *stand) (*Result, error) { return s.latency(stop, ctx) }),
 	}

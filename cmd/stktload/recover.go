@@ -208,6 +208,9 @@ func (v *recovery) watch(ctx context.Context, old map[string]uint64) (took time.
 		case right.IsZero():
 			right = now
 		case now.Sub(right) > stillFor:
+			if w.partial > 0 {
+				fmt.Fprintf(v.stderr, "%s\n%s", w.example, agg.killed())
+			}
 			return right.Sub(began), w, want, nil
 		}
 		if now.Sub(began) > v.limit+stillFor {

@@ -51,7 +51,7 @@ type in struct {
 	keys, nodes int
 }
 
-// add adds a run's number to a figure.
+// add adds a run's number to a figure. The figures of a case stay together.
 func (r *Result) add(at in, name, unit string, value float64) {
 	for i := range r.Figures {
 		if f := &r.Figures[i]; f.Case == at.name && f.Name == name {
@@ -60,7 +60,13 @@ func (r *Result) add(at in, name, unit string, value float64) {
 			return
 		}
 	}
-	r.Figures = append(r.Figures, Figure{Case: at.name, Name: name, Unit: unit, Keys: at.keys, Nodes: at.nodes, Runs: []float64{value}, Median: value})
+	place := len(r.Figures)
+	for i, f := range r.Figures {
+		if f.Case == at.name {
+			place = i + 1
+		}
+	}
+	r.Figures = slices.Insert(r.Figures, place, Figure{Case: at.name, Name: name, Unit: unit, Keys: at.keys, Nodes: at.nodes, Runs: []float64{value}, Median: value})
 }
 
 // figure finds a figure; nil if it is not there.

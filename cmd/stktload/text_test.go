@@ -26,6 +26,7 @@ func TestResultText(t *testing.T) {
 	for _, ns := range []float64{220, 1300, 230} {
 		r.add(at, "CPU", "ns", ns)
 	}
+	r.add(in{name: "in order"}, "CPU", "ns", 10)
 	r.add(at, "other", "ns", 1000)
 	r.ratio(at, "ratio", r.figure("scattered", "CPU"), r.figure("scattered", "other"))
 	want := `something; stores gpc0
@@ -35,6 +36,9 @@ scattered
   CPU      230 ns   runs: 220 1,300 230
   other  1,000 ns
   ratio      0.23
+
+in order
+  CPU       10 ns
 
 all right
 `

@@ -211,6 +211,21 @@ func (l List) About(from int, node, table string) {
 	}
 }
 
+// Bound keeps the first findings, most of the errors and as many of the others, and tells how many it dropped.
+func (l *List) Bound(most int) (dropped int) {
+	errors, others := 0, 0
+	before := len(*l)
+	*l = slices.DeleteFunc(*l, func(f Finding) bool {
+		n := &others
+		if f.Severity == Error {
+			n = &errors
+		}
+		*n++
+		return *n > most
+	})
+	return before - len(*l)
+}
+
 // Sort puts the findings into their one order, file then place then code, and drops those that say the same.
 func (l *List) Sort() {
 	slices.SortStableFunc(*l, func(a, b Finding) int {

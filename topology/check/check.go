@@ -45,7 +45,7 @@ var checks = []*Check{
 	localpeer, localpeerLate, peerName, directory, duplicateName, duplicateAddress, absent, longName,
 	peerAddress, oneWay, loopback, noListener, upWithoutDown, downWithoutUp, twoParents, cycle, local, tlsOneSide, island, mark, groupDiffers, binds, localPlain, shards, replicaOneSided,
 	fromMatchesNothing, destinationMissing, unattached, tableReference, forward, twoForms, sourceMissing, notStored, tableMisspelt,
-	tableKey, tableStore, ratePeriod, tableSize, tableExpire, connCur, aggregateWritten, notSummed, bratesFactor,
+	tableKey, tableStore, ratePeriod, tableSize, tableExpire, connCur, aggregateWritten, notSummed, bratesFactor, noExpire, trackedKey,
 	rules, countedTwice, twoWriters, sourceRead, suffixReused, nodesMeshed, aggregateUnread, suffixDot, anySums, reversedRule,
 	keywordTooNew, typeIP, oldProtocol,
 	mayOverflow, dynamicLimit, singlePoint, sharedHost,

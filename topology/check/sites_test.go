@@ -177,12 +177,49 @@ func TestRootCauses(t *testing.T) {
 		{"the aggregate tracked at a whole site", hosts("par", "haproxy.cfg", "track-sc0 src table st.local", "track-sc0 src table st.site"), "STK326 par01:track-sc0"},
 		{"a fetch of what is not stored at a whole site", hosts("par", "haproxy.cfg", "table_http_req_rate(st.all)", "table_http_err_rate(st.all)"), "STK308 par01:table_http_err_rate"},
 		{"a node that nobody lists", []edit{{par, "  peer par03 10.1.1.3:10443\n", ""}, {"par03/haproxy.cfg", "  server agg-par 10.1.0.5:10443\n", ""}}, "STK216 par03:st.local"},
+		{"a balancer listens on another port", []edit{{"par05/haproxy.cfg", "10.1.1.5:10443", "10.1.1.5:10444"}}, "STK201 agg-par:10443"},
+		{"a balancer listens on another address", []edit{{"par05/haproxy.cfg", "bind 10.1.1.5:", "bind 10.1.1.50:"}}, "STK201 agg-par:10.1.1.5"},
+		{"a balancer does not listen", []edit{{"par05/haproxy.cfg", "  bind 10.1.1.5:10443\n", ""}}, "STK204 par05:peers agg"},
+		{"an aggregator dials a balancer wrongly", []edit{{nyc, "10.2.1.5:10443", "10.2.1.50:10443"}}, "STK201 agg-nyc:10.2.1.50"},
+		{"an aggregator misspells a balancer", []edit{{nyc, "peer nyc05 ", "peer nyc5 "}}, "STK103 agg-nyc:nyc5"},
+		{"a balancer misspells its aggregator", []edit{{"par05/haproxy.cfg", "server agg-par ", "server agg_par "}}, "STK103 par05:agg_par"},
+		{"a top misspells an aggregator", []edit{{top1, "peer agg-par ", "peer aggpar "}}, "STK103 top1:aggpar"},
+		{"TLS on one balancer", []edit{{"par05/haproxy.cfg", "agg-par 10.1.0.5:10443", "agg-par 10.1.0.5:10443 ssl verify none"}}, "STK215 par05:server agg-par 10.1.0.5:10443 ssl verify none"},
+		{"an expire on one host", []edit{{"par05/haproxy.cfg", "size 16m expire 10m", "size 16m expire 5m"}}, "STK324 par05:5m"},
+		{"an expire in all tables of one host", []edit{{"par05/haproxy.cfg", "expire 10m", "expire 5m"}}, "STK324 par05:5m"},
+		{"an expire below the period on one host", []edit{{"par05/haproxy.cfg", "expire 10m", "expire 1s"}}, "STK324 par05:1s"},
+		{"a size on one host", []edit{{"par05/haproxy.cfg", "size 16m", "size 1m"}}, "STK323 par05:1m"},
+		{"a store on one host", []edit{{"par05/haproxy.cfg", "store http_req_rate(10s)", "store http_req_rate(10s),gpc0"}}, "STK321 par05:http_req_rate(10s),gpc0"},
+		{"a period on one host", []edit{{"par05/haproxy.cfg", "store http_req_rate(10s)", "store http_req_rate(60s)"}}, "STK322 par05:http_req_rate(60s)"},
+		{"a period of one table on one host", []edit{{"sin05/haproxy.cfg", "size 16m expire 10m store http_req_rate(10s)", "size 16m expire 10m store http_req_rate(60s)"}}, "STK322 sin05:http_req_rate(60s)"},
+		{"a type of one table on one host", []edit{{"sin05/haproxy.cfg", "type ip size 16m", "type ipv6 size 16m"}}, "STK320 sin05:ipv6"},
+		{"a suffix in a table of one host", []edit{{"sin05/haproxy.cfg", "backend st.all", "backend st.al"}}, "STK309 sin05:st.al"},
+		{"a suffix in the source of one host", []edit{{"sin05/haproxy.cfg", "st.local", "st.locl"}}, "STK301 sin05:st.locl"},
+		{"a table of one host gone", []edit{{"sin05/haproxy.cfg", "backend st.all\n  stick-table type ip size 16m expire 10m store http_req_rate(10s) peers agg\n", ""}}, "STK302 sin05:st.local"},
+		{"a table in a peers section", []edit{{"sin05/haproxy.cfg", "backend st.all\n  stick-table type ip size 16m expire 10m store http_req_rate(10s) peers agg\n", ""}, {"sin05/haproxy.cfg", "  server sin05\n", "  server sin05\n  table st.all type ip size 16m expire 10m store http_req_rate(10s)\n"}, {"sin05/haproxy.cfg", "table_http_req_rate(st.all)", "table_http_req_rate(agg/st.all)"}}, "STK306 sin05:st.all"},
+		{"another key tracked on one host", []edit{{"sin05/haproxy.cfg", "track-sc0 src table", "track-sc0 req.hdr_ip(x-forwarded-for) table"}}, "STK330 sin05:req.hdr_ip(x-forwarded-for)"},
+		{"a group number at one aggregator", []edit{{par, "10.1.0.10:10443 up group 1", "10.1.0.10:10443 up group 2"}}, "STK212 agg-par:peer top2 10.1.0.10:10443 up group 2"},
+		{"an up left out", []edit{{par, "10.1.0.10:10443 up group 1", "10.1.0.10:10443"}}, "STK211 top2:down"},
+		{"a top not listed", []edit{{par, "  peer top2 10.1.0.10:10443 up group 1\n", ""}}, "STK211 top2:down"},
+		{"a balancer marked", []edit{{par, "10.1.1.3:10443", "10.1.1.3:10443 down"}}, "STK217 agg-par:down"},
+		{"a rule swapped at one aggregator", []edit{{par, "from .local to .site", "from .site to .local"}}, "STK410 agg-par:from .site to .local"},
+		{"a destination misspelt at one top", []edit{{top1, "from .site to .all", "from .site to .al"}}, "STK218 top2:aggregations global"},
+		{"a forward misspelt", []edit{{par, "forward .all", "forward .al"}}, "STK305 agg-par:.al"},
+		{"a keyword misspelt at an aggregator", []edit{{par, "  forward .all", "  forwrad .all"}}, "STK021 agg-par:forwrad"},
+		{"a keyword misspelt on a host", []edit{{"par05/haproxy.cfg", "server agg-par", "sever agg-par"}}, "STK021 par05:sever"},
+		{"an aggregator's file cut", []edit{{par, "  from .local to .site\n  forward .all\n", "  from .lo"}}, "STK027 agg-par:from .lo"},
+		{"a host's file empty", []edit{{"par05/haproxy.cfg", string(sites()["par05/haproxy.cfg"].Data), ""}}, "STK027 par05:"},
+		{"an aggregator's file empty", []edit{{par, string(sites()[par].Data), ""}}, "STK027 agg-par:"},
+		{"an aggregator's files not given, whose address another site has too", nil, ""},
 		{"an unused comment", []edit{{par, "from .local to .site", "from .local to .site # stktc:ignore STK301 -- old"}}, "STK041 agg-par:# stktc:ignore STK301 -- old"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fsys := sites()
 			for _, e := range c.edits {
 				e.apply(t, fsys)
+			}
+			if c.edits == nil {
+				delete(fsys, par)
 			}
 			cluster, findings := linted(t, fsys)
 			var got []string

@@ -55,22 +55,44 @@ func runDuplicateName(p *Pass) {
 }
 
 func (p *Pass) duplicateLines(n *topology.Node, section string, lines []*topology.Peer) {
-	first := map[string]*topology.Peer{}
+	byName := map[string][]*topology.Peer{}
+	var order []string // of names that stand there more than once
 	for _, l := range lines {
-		before := first[l.Name.Value]
-		if before == nil || l.Name.Unresolved {
-			first[l.Name.Value] = l
+		if l.Name.Unresolved {
 			continue
 		}
-		p.report(diag.Finding{
-			Summary: fmt.Sprintf("%s lists `%s` twice in `%s`", n.Name.Value, l.Name.Value, section),
-			Primary: note(l.Name.Span, "the same name again"),
-			Related: []diag.Note{note(before.Name.Span, "first here")},
-			Impact:  fmt.Sprintf("a peer is known by its name only: one of the two lines for `%s` is never used", l.Name.Value),
-			RunTime: &diag.RunTime{Command: "haproxy -c", On: n.Name.Value, Symptom: "2.6 accepts it, newer versions refuse it"},
-			Nodes:   []string{n.Name.Value},
-		})
+		name := l.Name.Value
+		if byName[name] = append(byName[name], l); len(byName[name]) == 2 {
+			order = append(order, name)
+		}
 	}
+	for _, name := range order {
+		p.report(duplicateLine(n, section, byName[name]))
+	}
+}
+
+// times writes how often something stands there.
+func times(n int) string {
+	if n == 2 {
+		return "twice"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+func duplicateLine(n *topology.Node, section string, lines []*topology.Peer) diag.Finding {
+	name := lines[0].Name.Value
+	f := diag.Finding{
+		Summary: fmt.Sprintf("%s lists `%s` %s in `%s`", n.Name.Value, name, times(len(lines)), section),
+		Primary: note(lines[1].Name.Span, "the same name again"),
+		Related: []diag.Note{note(lines[0].Name.Span, "first here")},
+		Impact:  fmt.Sprintf("a peer is known by its name only: one line for `%s` counts, and no other is used", name),
+		RunTime: &diag.RunTime{Command: "haproxy -c", On: n.Name.Value, Symptom: "2.6 accepts it, newer versions refuse it"},
+		Nodes:   []string{n.Name.Value},
+	}
+	for _, l := range lines[2:min(len(lines), 2+maxNamed)] {
+		f.Related = append(f.Related, note(l.Name.Span, "and again"))
+	}
+	return f
 }
 
 // sharing lists the hosts that claim n's name, n included. A host whose own files do not agree on its name is STK101's.

@@ -160,7 +160,10 @@ func (p *Pass) madeByNobody(x *topology.Vertex, f topology.Text, above []topolog
 	for _, t := range above {
 		finding.Related = append(finding.Related, note(t.Span, "`%s` comes from above", t.Value))
 	}
-	if len(above) == 1 {
+	if near := nearestText(f.Value, above); near != "" {
+		finding.Summary += fmt.Sprintf("; is `%s` meant?", near)
+		finding.Fixes = []diag.Fix{{Title: "forward " + near, Edits: p.replace(f.Span, near)}}
+	} else if len(above) == 1 {
 		finding.Fixes = []diag.Fix{{Title: "forward " + above[0].Value, Edits: p.replace(f.Span, above[0].Value)}}
 	}
 	for _, e := range uppers {
@@ -175,7 +178,10 @@ func (p *Pass) notForwarded(x *topology.Vertex, above []topology.Text, all *fold
 	for _, t := range above {
 		forwarded := slices.ContainsFunc(x.Section.Forwards, func(f topology.Text) bool { return f.Unresolved || meets(f.Value, t.Value) })
 		made := slices.ContainsFunc(x.Section.Rules, func(r *topology.Rule) bool { return meets(r.To.Value, t.Value) })
-		if forwarded || made || seen[t.Value] {
+		misspelt := slices.ContainsFunc(x.Section.Forwards, func(f topology.Text) bool { // that nobody makes it is said
+			return diag.Nearest(f.Value, []string{t.Value}) != "" && !slices.ContainsFunc(above, func(t topology.Text) bool { return meets(t.Value, f.Value) })
+		})
+		if forwarded || made || misspelt || seen[t.Value] {
 			continue
 		}
 		seen[t.Value] = true
@@ -211,4 +217,13 @@ func (p *Pass) missingForward(x *topology.Vertex, t topology.Text, nodes []strin
 	}
 	f.Fixes = []diag.Fix{fix}
 	return f
+}
+
+// nearestText gives the suffix that was likely meant; "" when none is near.
+func nearestText(word string, known []topology.Text) string {
+	var values []string
+	for _, t := range known {
+		values = append(values, t.Value)
+	}
+	return diag.Nearest(word, values)
 }

@@ -212,14 +212,14 @@ func (h *hostReader) read(p string) *grammar.ConfigFile {
 		h.errs = append(h.errs, h.named(p, err))
 		return nil
 	}
-	if len(data) > grammar.MaxFileSize {
+	if many := tooLarge(data); many != "" {
 		h.partial = true
-		h.findings.Add(*grammar.Findingf(grammar.CodeText, firstPlace(name), "`%s` is longer than %d MB; no configuration is", name, grammar.MaxFileSize>>20))
+		h.findings.Add(*grammar.Findingf(grammar.CodeText, firstPlace(name), "`%s` %s; no configuration is so large", name, many))
 		return nil
 	}
 	config, findings := grammar.ParseConfigPartly(h.environment(), h.memory, name, data)
 	if len(config.Sections) == 0 {
-		h.leftOut(name, config)
+		h.leftOut(name, config, findings)
 		return nil
 	}
 	ignores, bad := config.Ignores()
@@ -227,6 +227,17 @@ func (h *hostReader) read(p string) *grammar.ConfigFile {
 	h.findings.Add(findings...)
 	h.partial = h.partial || config.Incomplete
 	return config
+}
+
+// tooLarge says in what a file is larger than any configuration; "" for others.
+func tooLarge(text []byte) string {
+	switch {
+	case len(text) > grammar.MaxFileSize:
+		return fmt.Sprintf("is longer than %d MiB", grammar.MaxFileSize>>20)
+	case bytes.Count(text, []byte("\n")) > grammar.MaxLines:
+		return fmt.Sprintf("has more than %d lines", grammar.MaxLines)
+	}
+	return ""
 }
 
 // environment is what is known of the host's environment, nil for nothing.

@@ -22,13 +22,19 @@ func (h *hostReader) foldCut() {
 	}
 	h.findings = slices.DeleteFunc(h.findings, func(f diag.Finding) bool {
 		at := f.Primary.Span
-		return f.Code != grammar.CodeTruncated && cut[line{at.File, at.Start.Line}]
+		carriageReturn := f.Code == grammar.CodeLine && f.Severity < diag.Error
+		return f.Code != grammar.CodeTruncated && !carriageReturn && cut[line{at.File, at.Start.Line}]
 	})
 }
 
 // leftOut says of a file without sections that it was not read.
-func (h *hostReader) leftOut(name string, config *grammar.ConfigFile) {
+func (h *hostReader) leftOut(name string, config *grammar.ConfigFile, findings diag.List) {
 	h.files = append(h.files, hostFile{name: name, text: config.Text})
+	if i := slices.IndexFunc(findings, func(f diag.Finding) bool { return f.Code == grammar.CodeLine && f.Severity == diag.Error }); i >= 0 { // a NUL byte
+		findings[i].Severity = diag.Info
+		h.left.Add(findings[i])
+		return
+	}
 	f := grammar.Findingf(grammar.CodeTruncated, firstPlace(name), "`%s` is empty", name)
 	for line := range config.AllLines() {
 		switch {

@@ -17,6 +17,9 @@ type nodeBuilder struct {
 	tables   map[string]*topology.Table
 }
 
+// maxFindings is how many errors, and how many other findings, one host's files may give.
+const maxFindings = 1000
+
 // file adds one configuration file.
 func (b *nodeBuilder) file(f *grammar.ConfigFile) {
 	if b.sections == nil {
@@ -34,6 +37,9 @@ func (b *nodeBuilder) file(f *grammar.ConfigFile) {
 			b.peers(s)
 		case "aggregations":
 			b.aggregations(s)
+		}
+		if len(*b.findings) > 2*maxFindings {
+			b.findings.Bound(maxFindings)
 		}
 	}
 }

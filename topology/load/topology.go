@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"syscall"
 
 	"stktc/grammar"
 	"stktc/grammar/diag"
@@ -77,7 +78,7 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("is a directory")}
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errDirectory}
 	}
 	text, err := io.ReadAll(io.LimitReader(f, grammar.MaxFileSize+1))
 	if err != nil {
@@ -143,18 +144,51 @@ func (b *topologyBuilder) base(h *host, base topology.BaseFile) error {
 		b.errorf(grammar.CodeReference, base.Path.Span, "base `%s` of `%s` is not below the directory that is read; accepted is a path relative to the topology file", base.Path.Value, h.node.Name.Value)
 		return nil
 	}
-	text, err := readFile(b.fsys, base.Name)
-	if errors.Is(err, fs.ErrNotExist) {
-		b.errorf(grammar.CodeReference, base.Path.Span, "base `%s` of `%s` is not there", base.Path.Value, h.node.Name.Value)
+	text, err := readBase(b.fsys, base.Name)
+	if wrong := mistakenBase(err); wrong != "" {
+		b.errorf(grammar.CodeReference, base.Path.Span, "base `%s` of `%s` is %s", base.Path.Value, h.node.Name.Value, wrong)
 		return nil
+	}
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return &fs.PathError{Op: failed.Op, Path: base.Name, Err: fmt.Errorf("%w (it is the base of `%s` by %s)", failed.Err, h.node.Name.Value, base.Path.Span)}
 	}
 	if err != nil {
 		return err
 	}
-	if len(text) > grammar.MaxFileSize {
-		b.errorf(grammar.CodeText, base.Path.Span, "base `%s` is longer than %d MiB", base.Path.Value, grammar.MaxFileSize>>20)
+	if many := tooLarge(text); many != "" {
+		b.errorf(grammar.CodeText, base.Path.Span, "base `%s` %s", base.Path.Value, many)
 		return nil
 	}
 	b.cluster.Files[base.Name] = text
 	return nil
+}
+
+var errDirectory, errIrregular = errors.New("is a directory"), errors.New("not a regular file")
+
+// readBase does not open pipes and devices, which would block.
+func readBase(fsys fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(fsys, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.IsDir() && !info.Mode().IsRegular():
+		return nil, errIrregular
+	}
+	return readFile(fsys, name)
+}
+
+// mistakenBase says what the path of a base leads to in place of a file; "" when the error is another, or none.
+func mistakenBase(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "not there"
+	case errors.Is(err, errDirectory):
+		return "a directory; accepted are a file and a list of files"
+	case errors.Is(err, errIrregular):
+		return "not a regular file"
+	case errors.Is(err, syscall.ELOOP):
+		return "a symbolic link that leads back to itself"
+	}
+	return ""
 }

@@ -1,9 +1,7 @@
 package load
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +12,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"stktc/grammar"
 	"stktc/grammar/diag"
 	"stktc/topology"
 )
@@ -296,54 +293,6 @@ func TestMistakesTogether(t *testing.T) {
 	}
 	if len(want) > 0 {
 		t.Errorf("not found: %v", want)
-	}
-}
-
-func TestTopologyFiles(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("topology.yaml", small)
-	write("locked.yaml", strings.Replace(small, "base.cfg", "locked.cfg", 1))
-	write("dirbase.yaml", strings.Replace(small, "base.cfg", "dir", 1))
-	write("locked.cfg", "global\n")
-	for _, err := range []error{
-		os.Mkdir(filepath.Join(dir, "dir"), 0o755),
-		os.Symlink("loop.yaml", filepath.Join(dir, "loop.yaml")),
-		os.Chmod(filepath.Join(dir, "locked.cfg"), 0),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, tt := range []struct{ name, want string }{
-		{"nothing.yaml", "no such file"},
-		{"dir", "is a directory"},
-		{"dirbase.yaml", "is a directory"},
-		{"loop.yaml", "too many levels of symbolic links"},
-		{"../topology.yaml", "leads out of the directory"},
-		{"locked.yaml", "permission denied"},
-	} {
-		if tt.name == "locked.yaml" && os.Geteuid() == 0 {
-			continue // root reads everything
-		}
-		c, findings, err := Topology(os.DirFS(dir), tt.name)
-		var path *fs.PathError
-		if c != nil || findings != nil || err == nil || !strings.Contains(err.Error(), tt.want) || !errors.As(err, &path) {
-			t.Errorf("%s: %v, %v, %v", tt.name, c, findings, err)
-		}
-	}
-	big := fstest.MapFS{"f": {Data: []byte(small)}, "base.cfg": {Data: make([]byte, grammar.MaxFileSize+1)}}
-	if _, findings, err := Topology(big, "f"); err != nil || len(findings) != 1 || findings[0].Code != grammar.CodeText {
-		t.Errorf("a huge base: %v, %v", findings, err)
-	}
-	big["f"].Data = make([]byte, 100<<20)
-	if _, findings, err := Topology(big, "f"); err != nil || len(findings) != 1 || findings[0].Code != grammar.CodeText {
-		t.Errorf("a huge topology: %v, %v", findings, err)
 	}
 }
 

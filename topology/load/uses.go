@@ -14,7 +14,7 @@ var useKinds = map[grammar.UseKind]topology.UseKind{
 func tableUses(config *grammar.ConfigFile) []*topology.TableUse {
 	var uses []*topology.TableUse
 	for _, u := range grammar.TableUses(config) {
-		use := &topology.TableUse{Kind: useKinds[u.Kind], Table: text(u.Table), Counter: u.Counter, Index: u.Index, Span: u.At, Decides: u.Decides, Conditional: u.Conditional}
+		use := &topology.TableUse{Kind: useKinds[u.Kind], Key: text(u.Key), Table: text(u.Table), Counter: u.Counter, Index: u.Index, Span: u.At, Decides: u.Decides, Conditional: u.Conditional}
 		if u.Section.Value != "defaults" {
 			use.Proxy = u.Proxy.Value
 		}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const figuresDir = "../../testdata/figures/"
+
+// shown is a row of the README's table: figures of one kept result.
+type shown struct {
+	what, file string
+	figures    []shownFigure
+}
+
+// shownFigure is a figure of a row, with the words before it.
+type shownFigure struct{ words, at, name string }
+
+const known = "keys that are known"
+
+var readmeRows = []shown{
+	{"CPU of an update that is summed and pushed back to both of 2 nodes, 1 M keys in scattered order", "compare", []shownFigure{
+		{"", "scattered, " + known, ourCPU}, {"HAProxy only to receive it", "scattered, " + known, theirCPU}, {"ratio", "scattered, " + known, ratioName}}},
+	{"the same, keys in order", "compare", []shownFigure{
+		{"", "in-order, " + known, ourCPU}, {"HAProxy", "in-order, " + known, theirCPU}, {"ratio", "in-order, " + known, ratioName}}},
+	{"the same, scattered, at 100,000 updates a second", "paced", []shownFigure{
+		{"", "scattered, " + known, ourCPU}, {"HAProxy", "scattered, " + known, theirCPU}}},
+	{"CPU of an update in or out, flat out", "linear", []shownFigure{
+		{"2 nodes", byNodes + "2 nodes", perUpdateMoved}, {"16", byNodes + "16 nodes", perUpdateMoved}, {"64", byNodes + "64 nodes", perUpdateMoved}}},
+	{"updates in, flat out, 1 M keys", "scale", []shownFigure{{"1 core", "GOMAXPROCS=1", updatesIn}, {"2 cores", "GOMAXPROCS=2", updatesIn}}},
+	{"memory of a key with 2 contributors", "memory", []shownFigure{
+		{"", "1 M keys, 2 of 2 peers there", growthAKey}, {"with 64 peers configured", "1 M keys, 2 of 64 peers there", growthAKey},
+		{"10 M keys in all", "10 M keys, 2 of 2 peers there", "memory after"}, {"15 M updates past a peer that does not read", "15 M updates past a node that does not read, 100 k keys", "growth"}}},
+	{"latency, 99 of 100", "latency", []shownFigure{
+		{"idle", "idle, 1 M keys", "p99"}, {"beside 100,000 updates a second", "beside 100 k updates a second, 1 M keys", "p99"},
+		{"beside a load flat out", "beside a load flat out, 1 M keys", "p99"}}},
+	{"longest stall with 10 M keys", "latency", []shownFigure{
+		{"while they come", "10 M keys, while they come", "longest"}, {"all taught anew", "10 M keys, sessions lost and everything taught anew", "longest"},
+		{"dropped of one node", "10 M keys, dropped of one node", "longest"}, {"while they expire", "10 M keys, while they expire", "longest"}}},
+	{"killed with 1 M keys from two HAProxys: all sums right after", "recover", []shownFigure{
+		{"", "1 M keys", "killed and started again: sums right on both nodes"}, {"sums shown meanwhile that were neither the old nor the new", "1 M keys", "of them neither the old nor the new"}}},
+}
+
+var figuresBlock = regexp.MustCompile(`(?s)(<!-- figures -->\n)(.*?)(<!-- end -->)`)
+
+// TestREADMEFigures holds the README's table to the results that are kept. With -update it is rewritten.
+func TestREADMEFigures(t *testing.T) {
+	const readme = "../../README.md"
+	old, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !figuresBlock.Match(old) {
+		t.Fatal("README.md has no block of figures")
+	}
+	table := figuresTable(t)
+	text := figuresBlock.ReplaceAllFunc(old, func(b []byte) []byte {
+		m := figuresBlock.FindSubmatch(b)
+		return fmt.Appendf(nil, "%s%s%s", m[1], table, m[3])
+	})
+	switch {
+	case bytes.Equal(old, text):
+	case !*update:
+		t.Fatal("README.md is stale: go test ./cmd/stktload -run TestREADMEFigures -update")
+	default:
+		if err := os.WriteFile(readme, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func figuresTable(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	machines := map[string][]string{} // which results were measured on which
+	var order []string
+	b.WriteString("| what | measured |\n|---|---|\n")
+	for _, row := range readmeRows {
+		r := keptResult(t, row.file)
+		if r == nil {
+			continue
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", row.what, row.text(t, r))
+		m := r.Machine.String()
+		if machines[m] == nil {
+			order = append(order, m)
+		}
+		if files := machines[m]; len(files) == 0 || files[len(files)-1] != row.file {
+			machines[m] = append(files, row.file)
+		}
+	}
+	b.WriteString("\nMedians, every field of every sum checked. ")
+	for _, m := range order {
+		fmt.Fprintf(&b, "Of %s: %s. ", strings.Join(machines[m], ", "), m)
+	}
+	return append(bytes.TrimRight(b.Bytes(), " "), '\n')
+}
+
+// keptResult reads a result; nil if it was not measured.
+func keptResult(t *testing.T, name string) *Result {
+	t.Helper()
+	text, err := os.ReadFile(figuresDir + name + ".json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var r Result
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &r
+}
+
+func (s *shown) text(t *testing.T, r *Result) string {
+	t.Helper()
+	var parts []string
+	for _, one := range s.figures {
+		f := r.figure(one.at, one.name)
+		for i := range r.Figures { // of linear, whose number of keys is a flag
+			if other := &r.Figures[i]; f == nil && strings.HasPrefix(other.Case, one.at+", ") && other.Name == one.name {
+				f = other
+			}
+		}
+		if f == nil {
+			t.Errorf("%s.json has no %q of %q", s.file, one.name, one.at)
+			continue
+		}
+		value := number(f.Median) + f.suffix()
+		if one.words != "" {
+			value = one.words + ": " + value
+		}
+		parts = append(parts, value)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// TestKeptResults: what is kept was all right, and comes from a command of today.
+func TestKeptResults(t *testing.T) {
+	names, err := filepath.Glob(figuresDir + "*.json")
+	if err != nil || len(names) == 0 {
+		t.Fatal("no results are kept", err)
+	}
+	c := &command{}
+	for _, name := range names {
+		r := keptResult(t, strings.TrimSuffix(filepath.Base(name), ".json"))
+		if len(r.Wrong) > 0 {
+			t.Errorf("%s: %q", name, r.Wrong)
+		}
+		if c.app().Command(r.Command) == nil {
+			t.Errorf("%s is of `%s`, which is no command", name, r.Command)
+		}
+	}
+}
+
+// TestKeptPicture holds the picture in the README to the result that is kept beside it.
+func TestKeptPicture(t *testing.T) {
+	const result, picture = "../../testdata/figures/linear.json", "../../testdata/figures/linear.svg"
+	want, err := plotFile(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(picture, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(picture)
+	if err != nil || string(got) != string(want) {
+		t.Errorf("%s is not what %s draws: go test ./cmd/stktload -run TestKeptPicture -update (%v)", picture, result, err)
+	}
+}

@@ -131,3 +131,27 @@ func TestUnread(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoNames: where a host's localpeer and its own line differ, nothing follows from either name.
+func TestTwoNames(t *testing.T) {
+	const own = "  server hapee1\n"
+	for _, c := range []struct{ name, dir, localpeer, server, listed, want string }{
+		{"localpeer is odd", "hapee1", "hapee-1", "hapee1", "hapee1", "STK101 hapee1"},
+		{"the line is odd", "hapee1", "hapee1", "hapee01", "hapee1", "STK101 hapee1"},
+		{"the directory and localpeer against the others", "web1", "web1", "hapee1", "hapee1", "STK101 web1"},
+		{"the line against all others", "web1", "web1", "hapee1", "web1", "STK101 web1"},
+		{"all three differ", "web1", "one", "two", "hapee1", "STK101 web1"},
+		{"none", "web1", "web1", "web1", "web1", ""},
+	} {
+		fsys := mended(t)
+		edit{h1, "global\n", "global\n  localpeer " + c.localpeer + "\n"}.apply(t, fsys)
+		edit{h1, own, "  server " + c.server + "\n"}.apply(t, fsys)
+		edit{a1, "peer hapee1 ", "peer " + c.listed + " "}.apply(t, fsys)
+		file := fsys[h1]
+		delete(fsys, h1)
+		fsys[c.dir+"/hapee-lb.cfg"] = file
+		if got := strings.Join(told(t, fsys), ", "); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+}

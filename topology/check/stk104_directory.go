@@ -47,7 +47,7 @@ func runDirectory(p *Pass) {
 		dir := path.Base(n.Dir)
 		own := n.Name
 		stated := n.NameFrom == topology.NameFromLocalPeer || n.NameFrom == topology.NameFromLocalServer
-		if n.Dir == "" || own.Unresolved || !stated || own.Value == dir || misnamed[n] || p.goesBy(n, dir) || len(p.sharing(n)) > 1 {
+		if n.Dir == "" || own.Unresolved || !stated || own.Value == dir || misnamed[n] || p.goesBy(n, dir) || len(p.sharing(n)) > 1 || isTorn(n) {
 			continue
 		}
 		p.report(diag.Finding{

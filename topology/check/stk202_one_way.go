@@ -80,7 +80,7 @@ func runOneWay(p *Pass) {
 		}
 		for _, silent := range []*topology.Vertex{e.Lower, e.Upper} {
 			_, explained := p.renamed[e]
-			if defect(e, silent, topology.OneWay) && !explained && !p.isUnnamed(e, other(e, silent)) && !p.namesake(other(e, silent)) {
+			if defect(e, silent, topology.OneWay) && !explained && !p.isUnnamed(e, other(e, silent)) && !p.namesake(other(e, silent)) && !eitherTorn(e) {
 				all.add(oneWayFinding(p, e, silent), other(e, silent).Name, silent.Name, p.header(e, silent).String())
 			}
 		}
@@ -88,6 +88,19 @@ func runOneWay(p *Pass) {
 	all.report(p, func(who, key []string) string {
 		return fmt.Sprintf("%s list %s, but %s does not list them", and(who), key[0], key[0])
 	})
+}
+
+// isTorn tells whether a balancer has two names, of which the others may know either: STK101 is about that.
+func isTorn(n *topology.Node) bool {
+	own := n.LocalPeer
+	return slices.ContainsFunc(n.Peers, func(s *topology.PeersSection) bool {
+		return !own.IsZero() && !own.Unresolved && !s.Local.IsZero() && !s.Local.Unresolved && s.Local.Value != own.Value
+	})
+}
+
+// eitherTorn tells whether one end of an edge is such a balancer.
+func eitherTorn(e *topology.Edge) bool {
+	return slices.ContainsFunc([]*topology.Vertex{e.Lower, e.Upper}, func(x *topology.Vertex) bool { return x.Node != nil && x.Section == nil && isTorn(x.Node) })
 }
 
 func oneWayFinding(p *Pass, e *topology.Edge, silent *topology.Vertex) diag.Finding {

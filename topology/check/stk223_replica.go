@@ -55,10 +55,16 @@ func areReplicas(e *topology.Edge) bool { return isReplica(e.LowerPeer) && isRep
 
 // isUnlike tells whether an aggregator has a replica with other rules or members: STK218 is about that, and nothing is said of what follows.
 func (v *view) isUnlike(x *topology.Vertex) bool {
-	return len(v.edgesWhere(x, func(e *topology.Edge) bool {
-		y := other(e, x)
-		return areReplicas(e) && x.Section != nil && y.Section != nil && (!slices.Equal(ruleTexts(x), ruleTexts(y)) || standInKey(v.memberNames(x)) != standInKey(v.memberNames(y)))
-	})) > 0
+	if v.unlike == nil {
+		v.unlike = map[*topology.Vertex]bool{}
+		for _, e := range v.Graph.Edges {
+			a, b := e.Lower, e.Upper
+			if areReplicas(e) && a.Section != nil && b.Section != nil && (!slices.Equal(ruleTexts(a), ruleTexts(b)) || standInKey(v.memberNames(a)) != standInKey(v.memberNames(b))) {
+				v.unlike[a], v.unlike[b] = true, true
+			}
+		}
+	}
+	return v.unlike[x]
 }
 
 func (p *Pass) linkedOtherwise(a, b *topology.Vertex) bool {

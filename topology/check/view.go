@@ -33,6 +33,7 @@ type view struct {
 	reversed []*reversal                                              // see withMended
 	// Lines of aggregators that take a node for one of their kind, see withMended.
 	nodesAsReplicas []nodeReplica
+	unlike          map[*topology.Vertex]bool     // see isUnlike
 	misspelt        []*misspelling                // see withMended
 	flowsOf         map[*topology.Vertex][]hop    // see orphans
 	sources         map[string][]*topology.Vertex // see isSource

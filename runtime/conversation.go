@@ -71,7 +71,7 @@ func (m *member) givesBack(t *table) bool {
 
 // holds tells whether there is something of the peer's from before its present session.
 func (t *table) holds(l *link) bool {
-	_, none := t.CollectOwn(l.name, 0, l.a.now(), func(_, _ uint32, _ []byte, _ []uint64) bool { return false })
+	none := t.CollectOwn(l.name, store.GiveBack(t.LastDefinition(l.name)), &store.OwnPlace{}, l.a.now(), func(_, _ uint32, _ []byte, _ []uint64) bool { return false })
 	return !none
 }
 

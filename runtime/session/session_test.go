@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"net"
@@ -284,6 +285,33 @@ func TestGiveBack(t *testing.T) {
 		k.expect("lesson", "define /t, update 10.0.0.1=05, resync finished, ack")
 		if !given {
 			t.Error("the session does not know that it gave everything back")
+		}
+		k.finish()
+	})
+}
+
+// TestGiveBackRedefined: a peer that defines its table anew in the middle of the lesson that gives it back what it had gets that by the definition that the lesson began with.
+func TestGiveBackRedefined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := start(t, false)
+		wide := gpcTable
+		wide.Columns = []sticktable.Column{{Type: sticktable.GPC0, Elems: 1}, {Type: sticktable.ConnCnt, Elems: 1}, {Type: sticktable.SessCnt, Elems: 1}}
+		src, err := k.o.table.Source("lb1", wide)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b store.Batch
+		for i := range uint32(20_000) {
+			b.Add(binary.BigEndian.AppendUint32(nil, i), 60_000, []uint64{5, 6, 7})
+		}
+		src.Apply(&b, 0)
+		k.o.table.Begin("lb1")
+		own := []Own{{Table: k.o.table, Peer: "lb1", Name: "/t"}}
+		k.Teach(own, func() bool { return true }, func(_, _ bool) {})
+		k.define("/t", gpcTable) // narrower
+		synctest.Wait()
+		if got := k.heardSince(); !strings.Contains(got, "resync finished") {
+			t.Error("the lesson has no end")
 		}
 		k.finish()
 	})

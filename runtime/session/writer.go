@@ -47,7 +47,7 @@ type lesson struct {
 type ownWalk struct {
 	Own
 	id     uint32
-	from   uint64
+	at     store.OwnPlace
 	def    peers.TableDefinition
 	layout *peers.Layout
 }
@@ -235,10 +235,9 @@ func (w *writer) giveBack() bool {
 	}
 	for len(l.own) > 0 && time.Now().Before(l.until) {
 		own := l.own[0]
-		from, all := own.Table.CollectOwn(own.Peer, own.from, s.clock(), func(id, life uint32, key []byte, values []uint64) bool {
+		all := own.Table.CollectOwn(own.Peer, own.def.Definition, &own.at, s.clock(), func(id, life uint32, key []byte, values []uint64) bool {
 			return w.append(&own.def, own.layout, id, life, key, values)
 		})
-		own.from = from
 		if !all {
 			return false
 		}

@@ -223,30 +223,39 @@ func (s *shard) sent(row []uint32, lasts, now uint32) {
 	row[meta] |= sentOnce
 }
 
-// CollectOwn gives what the peer itself contributed before its present session, as of now, from the given place on: what a peer that restarted
-// empty has lost. The values are in the slots of GiveBack of the peer's last definition. It ends where emit refuses, and gives the place to go on
-// from and whether it is through.
-func (t *Table) CollectOwn(name string, from uint64, now uint32, emit Emit) (at uint64, all bool) {
+// OwnPlace is how far CollectOwn has come; its zero value is the begin.
+type OwnPlace struct {
+	version uint64 // of the table's definition: with another one the rows lie elsewhere, and all are gone through again
+	from    uint64
+}
+
+// CollectOwn gives what the peer itself contributed before its present session, as of now, from a place on: what a peer that restarted
+// empty has lost. The values are in the slots of as, whatever the peer defines meanwhile. It ends where emit refuses, notes the place to go on
+// from, and tells whether it is through.
+func (t *Table) CollectOwn(name string, as sticktable.Definition, at *OwnPlace, now uint32, emit Emit) (all bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	number, p := t.knownPeer(name)
-	if p == nil || !p.defined {
-		return 0, true
+	if p == nil || !p.defined || !sameKey(&t.def, &as) {
+		return true
 	}
-	def := GiveBack(p.def)
-	values := make([]uint64, newLayout(&def).slots)
-	moves := movesTo(&t.def, &def)
-	for shard := int(from >> 58); shard < numShards; shard++ {
+	if v := t.version.Load(); at.version != v {
+		*at = OwnPlace{version: v}
+	}
+	values := make([]uint64, newLayout(&as).slots)
+	moves := movesTo(&t.def, &as)
+	for shard := int(at.from >> 58); shard < numShards; shard++ {
 		s := &t.shards[shard]
 		s.mu.Lock()
-		stopped, ok := s.collectOwn(moves, number, p.generation, from&(1<<58-1), now, values, emit)
+		stopped, ok := s.collectOwn(moves, number, p.generation, at.from&(1<<58-1), now, values, emit)
 		s.mu.Unlock()
 		if !ok {
-			return uint64(shard)<<58 | stopped, false
+			at.from = uint64(shard)<<58 | stopped
+			return false
 		}
-		from = 0
+		at.from = 0
 	}
-	return 0, true
+	return true
 }
 
 // GiveBack is the part of a definition that a node can be given back: not what is never aggregated, since that is not kept.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -62,14 +63,13 @@ func (c *command) run(ctx *cli.Context) error {
 		least = diag.Info
 	}
 	node, config, err := c.loadAggregator(ctx.String("f"), least)
-	if err != nil {
-		return err
-	}
-	if node == nil {
-		if ctx.Bool("c") {
-			return exit(exitFindings)
-		}
+	switch {
+	case errors.Is(err, errRefusedFile) && ctx.Bool("c"):
+		return exit(exitFindings)
+	case errors.Is(err, errRefusedFile):
 		return exit(exitConfig)
+	case err != nil:
+		return err
 	}
 	if ctx.Bool("c") {
 		fmt.Fprintf(c.stderr, "ok: %s: %s\n", ctx.String("f"), grammar.Count(len(node.Aggregations), "aggregations section"))
@@ -88,7 +88,8 @@ func (c *command) run(ctx *cli.Context) error {
 	return d.serve(stop)
 }
 
-// loadAggregator reads and checks an aggregator's file, and the certificates that it names. Findings of that severity and above are printed; with errors among them there is no node.
+// loadAggregator reads and checks an aggregator's file, and the certificates that it names. Findings of that severity and above are printed; with errors among them it fails
+// with errRefusedFile and the first of them.
 func (c *command) loadAggregator(file string, least diag.Severity) (node *topology.Node, config runtime.Config, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -111,9 +112,22 @@ func (c *command) loadAggregator(file string, least diag.Severity) (node *topolo
 		c.stderr.Write(report.Text(render.TextOptions{}))
 	}
 	if shown.Worst() == diag.Error {
-		return nil, config, nil
+		return nil, config, refusedFile(file, shown)
 	}
 	return node, config, nil
+}
+
+// errRefusedFile is that an aggregator's file has errors, which are printed already.
+var errRefusedFile = errors.New("the file has errors")
+
+// refusedFile says what is wrong in one line, for those who do not see what is printed.
+func refusedFile(file string, findings diag.List) error {
+	first := findings[slices.IndexFunc(findings, func(f diag.Finding) bool { return f.Severity == diag.Error })]
+	more := ""
+	if n := findings.Count(diag.Error) - 1; n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Errorf("%w: %s: %s [%s]%s; stktc run -c -f %s shows all", errRefusedFile, first.Primary.Span, first.Summary, first.Code, more, file)
 }
 
 func (c *command) logger(format, level string) (*slog.Logger, error) {

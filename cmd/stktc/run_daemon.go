@@ -151,9 +151,6 @@ func (d *daemon) reload() error {
 		d.manager.Ready(status)
 	}()
 	node, config, err := d.c.loadAggregator(d.file, diag.Warning)
-	if err == nil && node == nil {
-		err = fmt.Errorf("%s has errors: stktc run -c -f %s shows them", d.file, d.file)
-	}
 	if err != nil {
 		d.a.ReloadFailed(err)
 		return err

@@ -107,7 +107,7 @@ func TestRunReload(t *testing.T) {
 		out, code := r.ask("show", "reload")
 		return code == exitFindings && strings.HasPrefix(out, "failed")
 	})
-	if out, code := r.ask("reload"); code != exitFindings || !strings.Contains(out, "2 refused") {
+	if out, code := r.ask("reload"); code != exitFindings || !strings.Contains(out, "2 refused") || !strings.Contains(out, "hapee-stktagg.cfg:8:14: ") || !strings.Contains(out, "[STK401]") {
 		t.Errorf("reload of a wrong file: exit %d, %s", code, out)
 	}
 	if page := get(t, web, "/metrics"); !strings.Contains(page, "stktc_") {

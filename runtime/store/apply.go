@@ -122,7 +122,7 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 	r := s.find(hash, key)
 	if r == noRef {
 		if s.makeWay(s.class, noRef, now) {
-			r = s.create(hash, key)
+			r = s.create(s.class, hash, key)
 		}
 		if r == noRef {
 			s.counted.crowded++

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"testing"
+
+	"stktc/topology/sticktable"
 )
 
 // tight is a table with two peers in so much memory, filled by the first with keys that live 1 s, 2 s and so on.
@@ -276,5 +278,35 @@ func TestLongSession(t *testing.T) {
 	put(4)
 	if e, _ := table.Lookup([]byte{0, 0, 0, 1}, now); !e.Partial {
 		t.Error("a key that b has not told of is whole")
+	}
+}
+
+// TestBudgetRedefined: rows that a definition makes longer stay within the budget.
+func TestBudgetRedefined(t *testing.T) {
+	const limit = 16 << 20
+	table, budget, _, _ := tight(t, limit, 150_000)
+	before := table.Rows()
+	wide := gpcDef
+	wide.Columns = append([]sticktable.Column{{Type: sticktable.GPT, Elems: 100}}, wide.Columns...)
+	begin(t, table, "c", wide)
+	if budget.Held() > limit {
+		t.Errorf("%d bytes are held, %d are allowed", budget.Held(), limit)
+	}
+	st := table.Stats()
+	if table.Rows() == 0 || int(st.Evicted)+table.Rows() < before {
+		t.Errorf("of %d keys %d are there, %d are counted as evicted", before, table.Rows(), st.Evicted)
+	}
+}
+
+// TestBudgetLonger: a definition that makes rows no longer costs a table that fills its memory next to nothing.
+func TestBudgetLonger(t *testing.T) {
+	const limit = 8 << 20
+	table, budget, _, _ := tight(t, limit, 300_000)
+	before := table.Rows()
+	other := gpcDef
+	other.Expire = 2 * gpcDef.Expire
+	begin(t, table, "c", other)
+	if budget.Held() > limit || table.Rows() < before*995/1000 {
+		t.Errorf("%d bytes are held, %d are allowed; %d keys of %d are there", budget.Held(), limit, table.Rows(), before)
 	}
 }

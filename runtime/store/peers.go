@@ -1,6 +1,10 @@
 package store
 
-import "stktc/topology/sticktable"
+import (
+	"math/bits"
+
+	"stktc/topology/sticktable"
+)
 
 // knownPeer finds a peer that the table has heard of. The caller holds t.mu.
 func (t *Table) knownPeer(name string) (uint16, *peer) {
@@ -223,8 +227,9 @@ func (s *shard) rebuild(old, def *sticktable.Definition) {
 	}
 	s.evicted = before.evicted
 	moves := wordMoves(old, def)
-	before.eachRow(0, func(_ ref, row []uint32) bool {
+	before.eachRow(0, func(r ref, row []uint32) bool {
 		s.adopt(before, row, moves)
+		before.freeRow(r) // or a shard would take its memory twice
 		return true
 	})
 }
@@ -257,16 +262,18 @@ func wordMoves(old, def *sticktable.Definition) []wordMove {
 	return moves
 }
 
-// adopt takes a row over from the shard as it was before.
+// adopt takes a row over from the shard as it was before. There may be no memory for it, or for others then: it may be longer now.
 func (s *shard) adopt(before *shard, row []uint32, moves []wordMove) {
-	key := before.key(row)
+	key, now := before.key(row), s.t.clock.Load()
 	hash := s.t.hash(key)
-	r := s.create(hash, key)
-	for r != noRef && count(row) > 1<<r.class() {
-		r = s.grow(r)
+	class := bits.Len(uint(max(1, count(row)) - 1))
+	r := noRef
+	if s.makeWay(class, noRef, now) {
+		r = s.create(class, hash, key)
 	}
 	if r == noRef {
-		s.counted.crowded++
+		s.evicted.add(hash, before.rows, s.lay.expire, now)
+		s.t.evicted.Add(1)
 		return
 	}
 	to := s.row(r)

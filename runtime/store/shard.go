@@ -141,9 +141,9 @@ func (s *shard) find(hash uint64, key []byte) ref {
 	}
 }
 
-// create makes a row without contributions; noRef if there can be no more.
-func (s *shard) create(hash uint64, key []byte) ref {
-	r := s.newRow(s.class)
+// create makes a row of a class, without contributions; noRef if there can be no more.
+func (s *shard) create(class int, hash uint64, key []byte) ref {
+	r := s.newRow(class)
 	if r == noRef {
 		return noRef
 	}

@@ -18,11 +18,12 @@ type ReloadStatus struct {
 	Successes, Failures uint64
 	Last                time.Time // of the last one that was tried; zero: none
 	LastError           string    // empty when it succeeded
+	Waits               []string  // what the file says that takes effect at the next start only
 }
 
 // Reload takes over another configuration, all of it or nothing: with an error everything is as it was. Sections are known by their names, peers by theirs: those
-// that nothing changes for keep their sessions and tables.
-func (a *Aggregator) Reload(cfg Config) error {
+// that nothing changes for keep their sessions and tables. What of the file beside it waits for the next start is told by the status.
+func (a *Aggregator) Reload(cfg Config, waits ...string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := cfg.check(); err != nil {
@@ -46,6 +47,7 @@ func (a *Aggregator) Reload(cfg Config) error {
 	}
 	a.apply(cfg)
 	a.revouch()
+	a.reloads.Waits = waits
 	return a.reloaded(nil)
 }
 
@@ -67,6 +69,9 @@ func (a *Aggregator) reloaded(err error) error {
 	}
 	a.reloads.Successes++
 	a.log.Info("reloaded")
+	for _, w := range a.reloads.Waits {
+		a.log.Warn("taken over at the start only: restart for it", "directive", w)
+	}
 	return nil
 }
 

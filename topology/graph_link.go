@@ -57,7 +57,7 @@ func compareMarks(e *Edge) []Defect {
 // compareDial looks at the line that self has about other. Nothing is said of an end whose files are absent.
 func (b *graphBuilder) compareDial(e *Edge, self, other *Vertex, line *Peer) []Defect {
 	if line == nil {
-		if self.Absent() || self.Section != nil && self.Node.DynamicPeers.On && other.Kind == Balancer {
+		if self.Absent() || self.HidesName() || self.Section != nil && self.Node.DynamicPeers.On && other.Kind == Balancer {
 			return nil
 		}
 		return []Defect{{OneWay, self, fmt.Sprintf("%s lists %s, but %s does not list %s", other.Name, self.Name, self.Name, other.Name)}}
@@ -101,6 +101,11 @@ func (v *Vertex) nameUnknown() bool {
 		return v.Section.Local.Name.Unresolved
 	}
 	return v.Node != nil && (v.Node.Name.Unresolved || v.Node.LocalPeer.Unresolved)
+}
+
+// HidesName tells whether an environment variable hides the name on a line of the vertex, which may then be about anybody.
+func (v *Vertex) HidesName() bool {
+	return !v.Absent() && slices.ContainsFunc(v.peers(), func(p *Peer) bool { return p.Name.Unresolved })
 }
 
 // Listener is where a vertex accepts its peers. It points into the line that says so, as a copy takes a kilobyte.

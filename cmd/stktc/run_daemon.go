@@ -28,7 +28,7 @@ type daemon struct {
 	c       *command
 	file    string
 	log     *slog.Logger
-	node    *topology.Node
+	started *topology.Node // what the file said at the start
 	a       *runtime.Aggregator
 	sockets *statscli.Server
 	web     *web.Server
@@ -41,7 +41,7 @@ type daemon struct {
 
 // newDaemon makes the aggregator and opens all its addresses.
 func (c *command) newDaemon(file string, node *topology.Node, config runtime.Config, http string, memory int64, log *slog.Logger) (*daemon, error) {
-	d := &daemon{c: c, file: file, log: log, node: node, http: http}
+	d := &daemon{c: c, file: file, log: log, started: node, http: http}
 	if cpus, err := aggregator.Pin(node.CPUMap); err != nil {
 		return nil, err
 	} else if cpus > 0 {
@@ -158,17 +158,18 @@ func (d *daemon) reload() error {
 		d.a.ReloadFailed(err)
 		return err
 	}
-	if !sameSockets(node.Stats, d.node.Stats) {
-		d.log.Warn("stats sockets are opened at the start only: restart for the new ones")
+	return d.a.Reload(config, d.waits(node)...)
+}
+
+// waits tells what of the file a reload does not take over: what is opened or chosen at the start, where it is not as it was then.
+func (d *daemon) waits(node *topology.Node) (parts []string) {
+	if !sameSockets(node.Stats, d.started.Stats) {
+		parts = append(parts, "stats socket")
 	}
-	if !sameProcessors(node.CPUMap, d.node.CPUMap) {
-		d.log.Warn("processors are chosen at the start only: restart for the new cpu-map")
+	if !sameProcessors(node.CPUMap, d.started.CPUMap) {
+		parts = append(parts, "cpu-map")
 	}
-	if err := d.a.Reload(config); err != nil {
-		return err
-	}
-	d.node = node
-	return nil
+	return parts
 }
 
 func sameProcessors(a, b []topology.CPUMap) bool {

@@ -53,5 +53,8 @@ func (d *daemon) standing() (released bool, status string) {
 	if st.Reloads.LastError != "" {
 		parts = append(parts, fmt.Sprintf("the last reload was refused: %s", st.Reloads.LastError))
 	}
+	if len(st.Reloads.Waits) > 0 {
+		parts = append(parts, "restart for "+strings.Join(st.Reloads.Waits, ", "))
+	}
 	return released, strings.Join(parts, "; ")
 }

@@ -120,6 +120,17 @@ func TestRunReload(t *testing.T) {
 	if out, _ := r.ask("show", "aggrs"); !strings.Contains(out, "n2") {
 		t.Errorf("the new peer is not there:\n%s", out)
 	}
+	// What is opened at the start only is told for as long as the file differs from that, and not from the file before.
+	other := strings.Replace(runText(local), "level admin", "level user", 1)
+	for _, c := range []struct {
+		text string
+		told bool
+	}{{other, true}, {other, true}, {runText(local), false}} {
+		r.write(c.text)
+		if out, code := r.ask("reload"); code != exitDone || strings.Contains(out, "waits for a restart: `stats socket`") != c.told {
+			t.Errorf("exit %d, told of the stats socket: want %v\n%s", code, c.told, out)
+		}
+	}
 	if page := get(t, web, "/readyz"); page == "" {
 		t.Error("/readyz is empty")
 	}

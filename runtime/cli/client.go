@@ -18,6 +18,7 @@ import (
 type client struct {
 	srv         *Server
 	conn        net.Conn
+	at          Address // where it came in
 	r           *bufio.Reader
 	w           *bufio.Writer // its errors stick, so that replies need not look at each
 	level       Level
@@ -27,9 +28,9 @@ type client struct {
 	json        bool   // the command at hand is to be answered so
 }
 
-func newClient(s *Server, conn net.Conn, level Level) *client {
+func newClient(s *Server, conn net.Conn, at Address) *client {
 	return &client{
-		srv: s, conn: conn, level: level, severity: "none",
+		srv: s, conn: conn, at: at, level: at.Level, severity: "none",
 		r: bufio.NewReaderSize(conn, maxLine),
 		w: bufio.NewWriterSize(&patientWriter{conn, s.opt.Timeout}, writeBuffer),
 	}
@@ -69,12 +70,12 @@ func (c *client) run() {
 	}
 }
 
-// from says where the client is; one on a UNIX socket has no address.
+// from says where the client is. One on a UNIX socket has no address, and the socket's own is the one where it was made, not where it was moved to.
 func (c *client) from() string {
 	if remote := c.conn.RemoteAddr(); remote.Network() != "unix" {
 		return remote.String()
 	}
-	return "UNIX socket " + c.conn.LocalAddr().String()
+	return "UNIX socket " + c.at.Address
 }
 
 func (c *client) readLine() (string, error) {

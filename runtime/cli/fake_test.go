@@ -50,7 +50,7 @@ func ask(t testing.TB, s *Server, level Level, input string) string {
 	conn, server := net.Pipe()
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(10 * time.Second))
-	go newClient(s, server, level).run()
+	go newClient(s, server, Address{Level: level}).run()
 	go io.WriteString(conn, input)
 	reply, err := io.ReadAll(conn)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 func showReload(c *client, _ []string) {
 	r := c.status().Reloads
 	if c.json {
-		j := Reload{OK: r.LastError == "", Successes: r.Successes, Failures: r.Failures, Last: r.Last, Error: r.LastError}
+		j := Reload{OK: r.LastError == "", Successes: r.Successes, Failures: r.Failures, Last: r.Last, Error: r.LastError, Waits: r.Waits}
 		if !r.Last.IsZero() {
 			j.AgeSeconds = age(c.srv.now(), r.Last)
 		}
@@ -23,6 +23,9 @@ func showReload(c *client, _ []string) {
 		fmt.Fprintf(c.w, "ok: reloaded %s ago (%d succeeded, %d failed)\n", human(c.srv.now().Sub(r.Last)), r.Successes, r.Failures)
 	default:
 		fmt.Fprintf(c.w, "failed: %s ago, everything is as it was before (%d succeeded, %d failed)\n%s\n", human(c.srv.now().Sub(r.Last)), r.Successes, r.Failures, r.LastError)
+	}
+	for _, w := range r.Waits {
+		fmt.Fprintf(c.w, "waits for a restart: `%s`, which is taken over at the start only\n", w)
 	}
 }
 

@@ -168,6 +168,7 @@ type Reload struct {
 	Last       time.Time `json:"last,omitzero"`
 	AgeSeconds float64   `json:"age_seconds"` // of the last one
 	Error      string    `json:"error,omitempty"`
+	Waits      []string  `json:"waits_for_restart,omitempty"` // what of the file takes effect at the next start only
 }
 
 // InfoField is one of "show info json", in the shape of HAProxy's "show schema json".

@@ -113,12 +113,12 @@ func (s *Server) accept(ctx context.Context, l *listener) {
 			}
 			continue
 		}
-		s.admit(ctx, conn, l.addr.Level)
+		s.admit(ctx, conn, l.addr)
 	}
 }
 
 // admit gives the client a conversation of its own, if there is room for one.
-func (s *Server) admit(ctx context.Context, conn net.Conn, level Level) {
+func (s *Server) admit(ctx context.Context, conn net.Conn, at Address) {
 	select {
 	case s.slots <- struct{}{}:
 	default:
@@ -132,6 +132,6 @@ func (s *Server) admit(ctx context.Context, conn net.Conn, level Level) {
 		defer func() { <-s.slots }()
 		stop := context.AfterFunc(ctx, func() { conn.Close() })
 		defer stop()
-		newClient(s, conn, level).run()
+		newClient(s, conn, at).run()
 	})
 }

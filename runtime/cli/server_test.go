@@ -194,7 +194,7 @@ func pipe(t *testing.T, s *Server) (net.Conn, <-chan struct{}) {
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
 	done := make(chan struct{})
-	go func() { newClient(s, server, Admin).run(); close(done) }()
+	go func() { newClient(s, server, Address{Level: Admin}).run(); close(done) }()
 	return conn, done
 }
 
@@ -395,6 +395,23 @@ func TestClearAll(t *testing.T) {
 		if !strings.Contains(reply, want) {
 			t.Errorf("no %q in %q", want, reply)
 		}
+	}
+}
+
+// TestClearedFrom: the log names the socket where it is, and not where it was made.
+func TestClearedFrom(t *testing.T) {
+	f, _ := bigTable(t, 1)
+	path := filepath.Join(socketDir(t), "stats")
+	var log bytes.Buffer
+	s := newServer(t, f, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err := s.Listen(Address{Network: "unix", Address: path}); err != nil {
+		t.Fatal(err)
+	}
+	stop := serve(t, s)
+	exchange(t, "unix", path, "clear table big")
+	stop()
+	if want := `from="UNIX socket ` + path + `"`; !strings.Contains(log.String(), want) {
+		t.Errorf("no %s in\n%s", want, &log)
 	}
 }
 

@@ -138,6 +138,7 @@ func TestMutations(t *testing.T) {
 		{"localpeer", []edit{{h1, "global\n", "global\n  localpeer hapee1\n"}}, nil},
 		{"no server line for itself", []edit{{h1, "  server hapee1\n", ""}}, []string{"STK101 hapee1:peers mypeers"}},
 		{"own server line with an address", []edit{{h1, "server hapee1\n", "server hapee1 192.168.56.101:44444\n"}}, []string{"STK101 hapee1:peers mypeers"}},
+		{"own server line with an address, and localpeer", []edit{{h1, "global\n", "global\n  localpeer hapee1\n"}, {h1, "server hapee1\n", "server hapee1 192.168.56.101:44444\n"}}, []string{"STK101 hapee1:192.168.56.101:44444"}},
 		{"name from the environment", []edit{{h1, "server hapee1\n", "server \"${HOSTNAME}\"\n"}}, nil},
 		{"old style", []edit{{h1, "  bind 0.0.0.0:44444\n", ""}, {h1, "server hapee1\n", "peer hapee1 192.168.56.101:44444\n"}, {h1, "server aggr1", "peer aggr1"}}, nil},
 		{"old style, wrong address", []edit{{h1, "  bind 0.0.0.0:44444\n", ""}, {h1, "server hapee1\n", "peer hapee1 192.168.56.110:44444\n"}, {h1, "server aggr1", "peer aggr1"}}, []string{"STK201 aggr1:192.168.56.101"}},

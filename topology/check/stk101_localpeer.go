@@ -17,7 +17,7 @@ var localpeer = &Check{
 	Outside:  "the command line: `-L NAME` beats `localpeer`",
 	Text: Text{
 		What:    "Every peers section needs one line for the balancer itself, by the name that the process has: `-L` on the command line, else `localpeer` of the global section, else the host name.",
-		Why:     "Without that line HAProxy removes the whole section and starts. No table of the balancer is shared with anybody.",
+		Why:     "Without that line HAProxy removes the whole section and starts. No table of the balancer is shared with anybody. Where the line has an address beside a `bind` line, HAProxy does not start.",
 		RunTime: "`haproxy -c` prints one warning, \"Removing incomplete section 'peers …'\", says that the configuration is valid and exits with 0. `show peers` does not list the section.",
 		Fix:     "Write the same name in `localpeer` and in the `server` line without an address (in the old style: the `peer` line with the balancer's own address).",
 	},
@@ -101,8 +101,7 @@ func localpeerUnlisted(p *Pass, n *topology.Node, s *topology.PeersSection) diag
 				f.Related = []diag.Note{note(meant.Span, "is this meant?")}
 			}
 			if peer.Name.Value == own.Value {
-				f.Summary = fmt.Sprintf("%s calls itself `%s`, but the line of that name in its peers section `%s` is not its own", hostname(n), own.Value, s.Name.Value)
-				f.Related = []diag.Note{note(peer.Span, "in a section with `bind`, the own line has no address")}
+				return ownLineAddressed(p, n, s, peer)
 			}
 		}
 	}
@@ -115,6 +114,20 @@ func localpeerUnlisted(p *Pass, n *topology.Node, s *topology.PeersSection) diag
 		f.Fixes = []diag.Fix{{Title: "localpeer " + meant.Value, Safe: true, Edits: p.replace(own.Span, meant.Value)}}
 	}
 	return f
+}
+
+// ownLineAddressed is about a line of the node's own name that has an address, in a section with bind: HAProxy takes the address for a keyword.
+func ownLineAddressed(p *Pass, n *topology.Node, s *topology.PeersSection, line *topology.Peer) diag.Finding {
+	address := diag.Span{File: line.Name.Span.File, Start: line.Name.Span.End, End: line.Address.Span.End}
+	return diag.Finding{
+		Summary: fmt.Sprintf("%s calls itself `%s`, but the line of that name in its peers section `%s` has an address, as if it were another's", hostname(n), n.LocalPeer.Value, s.Name.Value),
+		Primary: note(line.Address.Span, "in a section with `bind`, the own line has no address"),
+		Related: []diag.Note{note(n.LocalPeer.Span, "its own name")},
+		Impact:  fmt.Sprintf("HAProxy refuses the configuration of %s", hostname(n)),
+		RunTime: &diag.RunTime{Command: "haproxy -c", On: hostname(n), Symptom: fmt.Sprintf("exit 1: `unknown keyword '%s'. Hint: no address was expected for this server.`", line.Address.Raw)},
+		Fixes:   []diag.Fix{{Title: "take the address away", Safe: true, Edits: p.replace(address, "")}},
+		Nodes:   []string{hostname(n)},
+	}
 }
 
 // ownLine says why a line stands for the balancer itself.

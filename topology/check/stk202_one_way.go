@@ -75,8 +75,8 @@ peers mypeers
 func runOneWay(p *Pass) {
 	var all foldedFindings
 	for _, e := range p.Graph.Edges {
-		if e.Lower.Kind == topology.Aggregator && e.Upper.Kind == topology.Aggregator {
-			continue // STK210, STK211 and STK217 are about these
+		if e.Lower == e.Upper || e.Lower.Kind == topology.Aggregator && e.Upper.Kind == topology.Aggregator {
+			continue // STK101; STK210, STK211 and STK217 are about these
 		}
 		for _, silent := range []*topology.Vertex{e.Lower, e.Upper} {
 			_, explained := p.renamed[e]

@@ -59,7 +59,7 @@ func runUpWithoutDown(p *Pass) {
 	var all foldedFindings
 	for _, e := range p.Graph.Edges {
 		up, down := e.LowerPeer, e.UpperPeer
-		if up == nil || up.Direction != topology.Up || e.Upper.Absent() || e.Lower == e.Upper || down != nil && down.Direction == topology.Down {
+		if up == nil || up.Direction != topology.Up || e.Upper.Absent() || e.Lower == e.Upper || down != nil && down.Direction == topology.Down || down == nil && e.Upper.HidesName() {
 			continue
 		}
 		if _, explained := p.renamed[e]; !explained && e.Upper.Kind == topology.Aggregator {

@@ -47,7 +47,7 @@ func runDownWithoutUp(p *Pass) {
 	var all foldedFindings
 	for _, e := range p.Graph.Edges {
 		up, down := e.LowerPeer, e.UpperPeer
-		if down == nil || down.Direction != topology.Down || e.Lower.Absent() || e.Lower == e.Upper || up != nil && up.Direction == topology.Up {
+		if down == nil || down.Direction != topology.Down || e.Lower.Absent() || e.Lower == e.Upper || up != nil && up.Direction == topology.Up || up == nil && e.Lower.HidesName() {
 			continue
 		}
 		if _, explained := p.renamed[e]; !explained && e.Lower.Kind == topology.Aggregator {

@@ -129,11 +129,19 @@ func (v *view) demands() []*demand {
 		tables := v.sharedTables(h.first)
 		if tableNamed(tables, h.name) != nil || tableNamed(tables, otherForm(h.name)) != nil {
 			d.have = append(d.have, h)
-		} else {
+		} else if !v.mayShare(h.first, h.name) {
 			d.lack = append(d.lack, h)
 		}
 	}
 	return all
+}
+
+// mayShare tells whether environment variables leave it open that the balancer of an edge shares a table.
+func (v *view) mayShare(e *topology.Edge, name string) bool {
+	s := e.PeersSection(e.Lower)
+	return s != nil && s.Name.Unresolved || slices.ContainsFunc(e.Lower.Node.Tables, func(t *topology.Table) bool {
+		return t.Name.Unresolved || t.Peers.Unresolved && (t.WireName() == name || t.WireName() == otherForm(name))
+	})
 }
 
 // readAbove tells whether an aggregator above x reads a table, or may do so because its files are not known.

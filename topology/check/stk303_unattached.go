@@ -140,7 +140,7 @@ func wants(up []*topology.Edge, t *topology.Table) (edge *topology.Edge, suffix 
 		i := slices.IndexFunc(all, func(x topology.Text) bool { return strings.HasSuffix(t.Name.Value, x.Value) })
 		switch {
 		case i < 0:
-		case t.Peers.Value == s.Name.Value:
+		case t.Peers.Value == s.Name.Value, s.Name.Unresolved && !t.Peers.IsZero():
 			return nil, topology.Text{}
 		case edge == nil:
 			edge, suffix = e, all[i]

@@ -132,6 +132,7 @@ func (p *Pass) above(x *topology.Vertex) (all []topology.Text, known bool) {
 			continue
 		}
 		_, to, forward := suffixes(e.Upper.Section)
+		known = known && !slices.ContainsFunc(e.Upper.Section.Rules, func(r *topology.Rule) bool { return r.To.Unresolved })
 		all = append(append(all, to...), forward...)
 		for _, l := range slices.Concat(e.Upper.Section.Settings.Leases, e.Upper.Node.Settings.Leases) {
 			l.Table.Value = strings.TrimPrefix(l.Table.Value, "/")

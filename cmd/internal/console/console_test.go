@@ -128,6 +128,10 @@ func TestFaultsAndReloads(t *testing.T) {
 		{"show reload", `{"ok":true,"successes":1,"failures":0,"last":"2026-11-22T04:50:48Z","age_seconds":0.01}`, "ok: reloaded just now (1 succeeded, 0 refused)\n"},
 		{"show reload", `{"ok":true,"successes":2,"failures":1,"last":"2026-11-22T04:50:48Z","age_seconds":90061}`, "ok: reloaded 1d1h ago (2 succeeded, 1 refused)\n"},
 		{
+			"show reload", `{"ok":true,"successes":1,"failures":0,"last":"2026-11-22T04:50:48Z","age_seconds":0.01,"waits_for_restart":["stats socket"]}`,
+			"ok: reloaded just now (1 succeeded, 0 refused)\n  waits for a restart: `stats socket`, which is taken over at the start only\n",
+		},
+		{
 			"show reload", `{"ok":false,"successes":2,"failures":1,"last":"2026-11-22T04:50:48Z","age_seconds":3,"error":"first line\nsecond line"}`,
 			"failed: refused 3.0s ago, everything is as it was before (2 succeeded, 1 refused)\n  first line\n  second line\n",
 		},

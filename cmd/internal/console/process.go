@@ -114,5 +114,8 @@ func (p *Printer) Reload(r io.Reader) (ok bool, err error) {
 			p.text(2, plain, strings.TrimSuffix(line, "\n"))
 		}
 	}
+	for _, w := range j.Waits {
+		p.text(2, doubt, fmt.Sprintf("waits for a restart: `%s`, which is taken over at the start only", w))
+	}
 	return j.OK, p.err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -125,12 +126,38 @@ func (s *show) print(ctx context.Context, w io.Writer, width int) error {
 	case errors.As(err, &refusal) && s.json:
 		w.Write(append(refusal.JSON, '\n'))
 		return exit(exitFailed)
+	case errors.As(err, &refusal):
+		return s.refused(ctx, refusal)
 	case err != nil:
 		return err
 	case !ok:
 		return exit(exitFindings)
 	}
 	return nil
+}
+
+// refused adds to a refusal what was asked, or instead of the table that there is not which there are.
+func (s *show) refused(ctx context.Context, refusal *console.Refusal) error {
+	if refusal.Message != "No such table" {
+		return fmt.Errorf("%s: %w", strings.Join(s.what, " "), refusal)
+	}
+	sections, err := ask[[]statscli.Section](ctx, s.socket, "show", "aggrs")
+	if err != nil {
+		return err
+	}
+	var made []string
+	for i := range sections {
+		for _, t := range sections[i].Tables {
+			if t.Source == s.what[2] {
+				return fmt.Errorf("`%s` is what nodes count in: here is the sum of it, `%s`, and `stktc show contributions %s KEY`", t.Source, t.Name, t.Name)
+			}
+			made = append(made, "`"+t.Name+"`")
+		}
+	}
+	if len(made) == 0 {
+		return fmt.Errorf("there is no table `%s`, and none at all yet", s.what[2])
+	}
+	return fmt.Errorf("there is no table `%s`; there are %s", s.what[2], strings.Join(made, ", "))
 }
 
 // write writes an answer. It tells whether what it says is fine, for the exit code.

@@ -108,16 +108,19 @@ func TestShow(t *testing.T) {
 		{[]string{"table", "--raw"}, exitDone, header, ""},
 		{[]string{"table", "/t"}, exitDone, "/t (sum of /t), type string: 2 keys\n  key     expires  gpc0\n  a\\ b;c     5.0s     7\n  json       5.0s     8\n", ""},
 		{[]string{"table", "/t", "data.gpc0", "gt", "9", "--raw"}, exitDone, header, ""},
-		{[]string{"table", "/t", "data.gpc0", "lt", "-1", "data.gpc0", "lt", "9"}, exitDone, "/t (sum of /t), type string: 2 keys\n", ""},
+		{[]string{"table", "/t", "data.gpc0", "lt", "-1", "data.gpc0", "lt", "9"}, exitDone, "/t (sum of /t), type string: 2 keys\n  none of them matches\n", ""},
+		{[]string{"table", "/t", "key", "nobody"}, exitDone, "/t (sum of /t), type string: 2 keys\n  none of them matches\n", ""},
 		{[]string{"contributions", "/t", "a b;c", "--json"}, exitDone, `[{"table":"/t","section":"myaggr","store":"gpc0","key":"a\\ b;c",…`, ""},
 		{[]string{"contributions", "/t", "key", "json"}, exitDone, "json in /t (myaggr): 1 contribution\n…", ""},
 		{[]string{"contributions", "/t", "key", "nobody"}, exitDone, "nobody contributes to that key\n", ""},
 		{[]string{"errors"}, exitDone, "no message broke the protocol\n", ""},
 		{[]string{"reload"}, exitDone, "ok: not reloaded since the start\n", ""},
-		{[]string{"table", "nope"}, exitFailed, "", "stktc: No such table\n"},
+		{[]string{"table", "nope"}, exitFailed, "", "stktc: there is no table `nope`; there are `/t`\n"},
+		{[]string{"contributions", "nope", "a"}, exitFailed, "", "stktc: there is no table `nope`; there are `/t`\n"},
+		{[]string{"peers", "nope"}, exitFailed, "", "stktc: show peers nope: No such peers\n"},
 		{[]string{"table", "nope", "--raw"}, exitFailed, "", "stktc: No such table\n"},
 		{[]string{"table", "nope", "--json"}, exitFailed, `{"error":"No such table"}` + "\n", ""},
-		{[]string{"table", "/t", "data.gpc0", "xx"}, exitFailed, "", `stktc: Filter entry #1: Require and operator among "eq", "ne", "le", "ge", "lt", "gt"` + "\n"},
+		{[]string{"table", "/t", "data.gpc0", "xx"}, exitFailed, "", `stktc: show table /t data.gpc0 xx: Filter entry #1: Require and operator among "eq", "ne", "le", "ge", "lt", "gt"` + "\n"},
 		{[]string{"bogus"}, exitUsage, "", `stktc: show "bogus": accepted are aggrs, peers, info, table, contributions, errors and reload` + "\n"},
 		{[]string{"info", "x"}, exitUsage, "", `stktc: show info: too many arguments, from "x" on` + "\n"},
 		{[]string{"info", "--raw", "--json"}, exitUsage, "", "stktc: --json and --raw exclude each other\n"},
@@ -132,6 +135,18 @@ func TestShow(t *testing.T) {
 		if slices.Contains(tc.args, "--json") && !slices.Contains(tc.args, "--raw") && !json.Valid([]byte(stdout)) {
 			t.Errorf("%q: not JSON: %s", tc.args, stdout)
 		}
+	}
+}
+
+// TestShowSource: who asks for the table that nodes count in is told of the sum.
+func TestShowSource(t *testing.T) {
+	var a tableAggregator
+	a.add(t, "t.sum", countDef)
+	a.tables[0].Source = "t.raw"
+	code, _, stderr := stktc("show", "table", "t.raw", "--socket", serveTables(t, &a))
+	const want = "stktc: `t.raw` is what nodes count in: here is the sum of it, `t.sum`, and `stktc show contributions t.sum KEY`\n"
+	if code != exitFailed || stderr != want {
+		t.Errorf("%d: %s", code, stderr)
 	}
 }
 

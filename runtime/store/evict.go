@@ -90,11 +90,14 @@ const evictedBits = 16 // for each key that the shard had when it began
 
 func (e *evictedKeys) turn(expire, now uint32) {
 	for range 2 {
-		if (e.now != nil || e.before != nil) && now-e.since >= expire {
+		if (e.now != nil || e.before != nil) && over(now-e.since, expire) {
 			e.now, e.before, e.since = nil, e.now, e.since+expire
 		}
 	}
 }
+
+// over tells whether a time has passed after another. Its age is negative for who read the clock before he waited for the lock.
+func over(age, wait uint32) bool { return int32(age) >= int32(wait) }
 
 func (e *evictedKeys) add(hash uint64, rows int, expire, now uint32) {
 	e.turn(expire, now)
@@ -145,7 +148,7 @@ func (s *shard) markPartial(row []uint32, hash uint64, now uint32) {
 // review ends a row's being partial if all connected contributors of the table have told of it since it is back: by an update, or by a whole lesson without it. So does the
 // time in which what they told before must have died.
 func (s *shard) review(r ref, row []uint32, now uint32) {
-	if now-row[sentUntil] < s.lay.expire {
+	if !over(now-row[sentUntil], s.lay.expire) {
 		for number := range s.peers {
 			p := &s.peers[number]
 			if p.connected && p.contributes && !p.toldSince(row[sentUntil]) && findContribution(s, row, uint16(number)) < 0 {
@@ -197,3 +200,22 @@ func (t *Table) taught(number uint16, asked, now uint32) {
 
 // toldSince tells whether the peer has taught everything in a lesson that was asked for after that time.
 func (p *peerState) toldSince(born uint32) bool { return p.taught && int32(p.asked-born) > 0 }
+
+// eraShift makes eras of 3 days.
+const eraShift = 28
+
+// forgetLessons forgets, once in an era, what was asked for more than 12 days ago: before it seems to lie ahead. A key that returns now has nothing from it.
+func (t *Table) forgetLessons(now uint32) {
+	if era := now >> eraShift; t.era.Swap(era) == era {
+		return
+	}
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		for j := range s.peers {
+			p := &s.peers[j]
+			p.taught = p.taught && int32(now-p.asked) < 1<<30
+		}
+		s.mu.Unlock()
+	}
+}

@@ -224,3 +224,57 @@ func TestNothingPartialIsSent(t *testing.T) {
 		t.Errorf("%d sums were parts, %d whole; %d keys were evicted, %d are partial", parts, whole, st.Evicted, st.Partial)
 	}
 }
+
+// TestPartialClockOfBefore: who waited for a lock with a time from before a key returned does not end its being partial, nor lets it be forgotten what was evicted.
+func TestPartialClockOfBefore(t *testing.T) {
+	table := New("t.sum")
+	a, b := begin(t, table, "a", gpcDef), begin(t, table, "b", gpcDef)
+	begin(t, table, "c", gpcDef)
+	putKey(a, 1, 60_000, 3)
+	putKey(a, 2, 60_000, 3)
+	evictOne(t, table, 1)
+	evictOne(t, table, 2)
+	putKey(a, 1, 60_000, 4)
+	before := func(key uint32) {
+		var batch Batch
+		batch.Add(binary.BigEndian.AppendUint32(nil, key), 60_000, []uint64{1})
+		b.Apply(&batch, 999)
+	}
+	before(1)
+	if e, _ := value(table, 1); !e.Partial {
+		t.Error("a key that c has not told of is whole")
+	}
+	var e evictedKeys
+	e.add(1, 1000, 1000, 1000)
+	if !e.has(1, 1000, 999) {
+		t.Error("what was evicted is forgotten")
+	}
+}
+
+// TestLongSession: in a session that lasts for more than 2³¹ ms the lesson at its begin proves nothing about a key that returns now.
+func TestLongSession(t *testing.T) {
+	table := New("t.sum")
+	a := begin(t, table, "a", gpcDef)
+	begin(t, table, "b", gpcDef)
+	table.Asked("b", 1000)
+	table.DropStale("b", 1001)
+	for now := uint32(1000); now < 1<<31+100_000_000; now += 50_000_000 {
+		table.Tick(now)
+	}
+	const now = 1<<31 + 100_000_000
+	put := func(v uint64) {
+		var batch Batch
+		batch.Add([]byte{0, 0, 0, 1}, 60_000, []uint64{v})
+		a.Apply(&batch, now)
+	}
+	put(3)
+	hash := table.hash([]byte{0, 0, 0, 1})
+	s := table.shardOf(hash)
+	s.mu.Lock()
+	s.evictRow(s.find(hash, []byte{0, 0, 0, 1}), now)
+	s.mu.Unlock()
+	put(4)
+	if e, _ := table.Lookup([]byte{0, 0, 0, 1}, now); !e.Partial {
+		t.Error("a key that b has not told of is whole")
+	}
+}

@@ -37,6 +37,7 @@ type Table struct {
 	updates atomic.Uint64
 	evicted atomic.Uint64 // keys
 	clock   atomic.Uint32 // the latest time that Tick or Apply was told
+	era     atomic.Uint32 // see forgetLessons
 }
 
 // peer is one that contributes to the table, or did.
@@ -312,6 +313,7 @@ func (t *Table) Rows() int {
 // a bounded amount of work per shard.
 func (t *Table) Tick(now uint32) {
 	t.latest(now)
+	t.forgetLessons(now)
 	for i := range t.shards {
 		s := &t.shards[i]
 		if s.wheel.listed.Load() == 0 {

@@ -158,7 +158,7 @@ func (w *wheel) advance(s *shard, now uint32, budget int) bool {
 			w.reset(s.t.arena)
 		}
 	}
-	for w.tick != target {
+	for int32((target-w.tick)<<tickShift) > 0 { // an empty wheel may have been set by an update whose clock was read after now
 		tick := (w.tick + 1) & tickMask
 		if !w.cascade(s, tick, &budget) {
 			return false

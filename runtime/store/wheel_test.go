@@ -66,3 +66,17 @@ func TestBoundaryAfterNow(t *testing.T) {
 		t.Errorf("sent again %d times, want 1", n)
 	}
 }
+
+// TestTickOfBefore: a tick whose time was read before updates put the first rows into the shards does not turn the wheels on, nearly all the way round, to that time.
+func TestTickOfBefore(t *testing.T) {
+	for _, start := range []uint32{1 << 20, 1<<32 - 4} { // also where the clock comes round
+		table := New("t.sum")
+		update(begin(t, table, "a", countersDef(1)), 500, 60_000, start+8, 5)
+		table.Tick(start)
+		for i := range table.shards {
+			if w := &table.shards[i].wheel; w.listed.Load() > 0 && w.tick != (start+8)>>tickShift {
+				t.Fatalf("the wheel of shard %d is at %d ms, the clock at %d", i, w.tick<<tickShift, start+8)
+			}
+		}
+	}
+}

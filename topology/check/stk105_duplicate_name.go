@@ -89,6 +89,9 @@ func duplicateLine(n *topology.Node, section string, lines []*topology.Peer) dia
 		RunTime: &diag.RunTime{Command: "haproxy -c", On: n.Name.Value, Symptom: "2.6 accepts it, newer versions refuse it"},
 		Nodes:   []string{n.Name.Value},
 	}
+	if n.IsAggregator() && !n.IsBalancer() {
+		f.RunTime = &diag.RunTime{Command: "stktc run", On: n.Name.Value, Symptom: "exit 78, and a reload is refused"}
+	}
 	for _, l := range lines[2:min(len(lines), 2+maxNamed)] {
 		f.Related = append(f.Related, note(l.Name.Span, "and again"))
 	}

@@ -132,6 +132,9 @@ func (p *Printer) entries(dec *json.Decoder, fields map[string]json.RawMessage) 
 		}
 	}
 	l.end()
+	if !l.any && t.Used > 0 {
+		p.text(2, quiet, "none of them matches")
+	}
 	if p.err != nil {
 		return p.err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -32,6 +33,47 @@ func TestStarters(t *testing.T) {
 			}
 			c.confirmStarter(t, binary, out)
 		})
+	}
+}
+
+// TestStartersFitUnit: what is built from an example, put where the manifest says, is what the systemd unit reads, asks and reloads. The seed is the vendor's own.
+func TestStartersFitUnit(t *testing.T) {
+	unit, err := os.ReadFile("../../testdata/systemd/stktc.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range starterTexts {
+		if s.name == "seed" {
+			continue
+		}
+		c := &corpusFile{dir: t.TempDir()}
+		out := filepath.Join(c.dir, "out")
+		for _, args := range [][]string{{"init", c.dir, "--example", s.name}, {"build", filepath.Join(c.dir, "topology.yaml"), "-o", out}} {
+			if status, said := c.stktc(args...); status != exitDone {
+				t.Fatalf("%s: exit %d\n%s", strings.Join(args, " "), status, said)
+			}
+		}
+		files, err := filepath.Glob(filepath.Join(out, "*", "hapee-stktagg.cfg"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: no aggregators, %v", s.name, err)
+		}
+		for _, file := range append(files, filepath.Join(out, "manifest.json")) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range regexp.MustCompile(`stats socket (\S+).*|"install":"(\S+hapee-stktagg\.cfg)"`).FindAllSubmatch(text, -1) {
+				want := "\nEnvironment=STKTC_SOCKET=" + string(m[1]) + "\n"
+				if m[2] != nil {
+					want = "\nEnvironment=STKTC_CONFIG=" + string(m[2]) + "\n"
+				} else if !bytes.HasSuffix(m[0], []byte(" level admin")) {
+					t.Errorf("%s: %s: the unit's reload needs level admin", s.name, m[0])
+				}
+				if !bytes.Contains(unit, []byte(want)) {
+					t.Errorf("%s: %s: no %q in the unit", s.name, m[0], want)
+				}
+			}
+		}
 	}
 }
 

@@ -22,20 +22,21 @@ type section struct {
 	writing  atomic.Bool // nodes are written to: no, while a replica does it
 	above    atomic.Bool // what came from above is not older than what replicas wrote
 
-	mu      sync.Mutex // taken before a link's, a session's or a table's lock
-	cfg     Section
-	members []*member
-	groups  []*group
-	tables  map[string]*table // by the name that receivers know
-	order   []*table
-	whole   bool
-	moves   Takeovers
-	wrote   time.Time // since when we write to the nodes and are whole; zero: not so
-	timeout *time.Timer
-	leases  *time.Timer
-	grace   time.Time   // until when replicas that are out of reach may be about to come back
-	graced  *time.Timer // looks again then
-	closed  bool
+	mu       sync.Mutex // taken before a link's, a session's or a table's lock
+	cfg      Section
+	members  []*member
+	groups   []*group
+	tables   map[string]*table // by the name that receivers know
+	order    []*table
+	whole    bool
+	moves    Takeovers
+	wrote    time.Time // since when we write to the nodes and are whole; zero: not so
+	timeout  *time.Timer
+	patience *patience // of the present silence
+	leases   *time.Timer
+	grace    time.Time   // until when replicas that are out of reach may be about to come back
+	graced   *time.Timer // looks again then
+	closed   bool
 }
 
 // member is a peer of a section.
@@ -89,7 +90,8 @@ func (s *section) currentMembers() []*member {
 	return s.members
 }
 
-// fallSilent begins a silence: it ends when the sources have taught, or after the learn-timeout.
+// fallSilent begins a silence: it ends when the sources have taught, or after the learn-timeout, unless a source is teaching just then: a lesson of a million keys takes
+// longer, and without it sums would be parts.
 func (s *section) fallSilent() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,10 +103,54 @@ func (s *section) fallSilent() {
 	if s.timeout != nil {
 		s.timeout.Stop()
 	}
-	s.timeout = time.AfterFunc(limit, func() {
+	p := &patience{until: time.Now().Add(mostPatience * limit)}
+	s.patience = p
+	s.timeout = time.AfterFunc(max(limit-lessonPause, limit/2), func() {
+		p.hears(s)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if !s.closed {
+		s.waitFor(p, min(lessonPause, limit/2))
+	})
+}
+
+const (
+	lessonPause  = 500 * time.Millisecond // a source that said nothing for so long is not teaching
+	mostPatience = 10                     // times the learn-timeout
+)
+
+// patience is how long a silence may go on for sources that are teaching.
+type patience struct {
+	until time.Time
+	heard uint64 // updates of those that have not ended their lessons
+}
+
+// hears tells whether such sources have said something since it was asked last.
+func (p *patience) hears(s *section) bool {
+	heard := uint64(0)
+	for _, m := range s.currentMembers() {
+		if m.direction.isSource() && !m.settled() {
+			m.withSession(func(sess *session.Session) { heard += sess.Stats().UpdatesIn.Load() })
+		}
+	}
+	more := heard > p.heard
+	p.heard = heard
+	return more
+}
+
+// waitFor ends the silence after a time, or looks again then if sources are teaching. The caller holds s.mu.
+func (s *section) waitFor(p *patience, next time.Duration) {
+	if s.patience != p || s.closed {
+		return
+	}
+	s.timeout = time.AfterFunc(next, func() {
+		teaching := p.hears(s) && time.Now().Before(p.until)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		switch {
+		case s.patience != p || s.closed || s.released.Load():
+		case teaching:
+			s.waitFor(p, lessonPause)
+		default:
 			for _, g := range s.groups {
 				g.choose(s) // before anything is sent: two members may have begun to teach
 			}

@@ -16,6 +16,7 @@ type rateCase struct {
 	expire        uint32 // ms; 0: none
 	columns       int    // rates a key, each with phases of its own
 	skewed        bool   // nodes count as unequally as one to a thousand
+	sparse        bool   // nodes count a few a period
 	stalls        bool   // now and then no time passes in the tables for up to 300 ms, as on a busy machine
 	deaf          bool   // it never does, so that nothing is sent again
 }
@@ -24,6 +25,9 @@ func (c rateCase) String() string {
 	s := fmt.Sprintf("%2d nodes, %d levels, %2d s", c.nodes, c.levels, c.period/1000)
 	if c.skewed {
 		s += ", skewed"
+	}
+	if c.sparse {
+		s += ", sparse"
 	}
 	if c.stalls {
 		s += ", stalls"
@@ -308,6 +312,9 @@ func (s *cluster) maybeCount(n *simNode) {
 			n.left, n.every, n.size = 1+s.rnd.IntN(10), 10, 1+s.rnd.Uint32N(10*n.weight)
 		}
 		n.next = s.now + s.rnd.Uint32N(3*s.period)*s.rnd.Uint32N(2)
+		if s.sparse {
+			n.left, n.every, n.size, n.next = 1+s.rnd.IntN(3), s.period/3, 1, s.now+s.rnd.Uint32N(2*s.period)
+		}
 		return
 	}
 	n.left--

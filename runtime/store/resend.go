@@ -16,7 +16,8 @@ const (
 	whenShift  = 20
 	whenMask   = 0xff
 
-	owed uint32 = 1 << 28 // a boundary went by without a resend
+	owed     uint32 = 1 << 28 // a boundary went by without a resend
+	pressing uint32 = 1 << 29 // and that cannot wait
 )
 
 // gain is the time, in ms, in which a bucket gains a resend.
@@ -37,11 +38,14 @@ func (s *shard) resends(row []uint32, now uint32) bool {
 		return false
 	}
 	spent := s.spent(row, now)
-	if spent == bucketSize || spent >= bucketSize-bucketReserve && !urgent {
+	if urgent {
+		row[meta] |= pressing
+	}
+	if spent == bucketSize || spent >= bucketSize-bucketReserve && row[meta]&pressing == 0 {
 		row[meta] |= owed
 		return false
 	}
-	row[meta] &^= owed | spentMask<<spentShift | whenMask<<whenShift
+	row[meta] &^= owed | pressing | spentMask<<spentShift | whenMask<<whenShift
 	row[meta] |= (spent+1)<<spentShift | (now/s.gain()&whenMask)<<whenShift
 	return true
 }

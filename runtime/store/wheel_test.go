@@ -52,10 +52,15 @@ func TestBoundaryAfterNow(t *testing.T) {
 	update(d, 1, 3_600_000, 1000, 19_990, 500, 300)
 	update(b, 1, 3_600_000, 1020, 0, 50, 900)
 	update(c, 1, 3_600_000, 1020, 0, 500, 90)
-	table.tickAll(1012) // the last boundary of a and d
+	receiver := table.Subscribe(func() {})
+	tick := func(now uint32) {
+		table.tickAll(now)
+		receiver.Collect(now, table.version.Load(), func(uint32, uint32, []byte, []uint64) bool { return true })
+	}
+	tick(1012) // the last boundary of a and d
 	before := table.Stats().Resends
 	for now := uint32(10_800); now < 11_100; now += 4 { // those of b and c are at 11020
-		table.tickAll(now)
+		tick(now)
 	}
 	if n := table.Stats().Resends - before; n != 1 {
 		t.Errorf("sent again %d times, want 1", n)

@@ -1,0 +1,60 @@
+package runtime
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestLongLesson: the silence after a start outlasts the learn-timeout while a source teaches, as a million keys take longer, and ends soon after it falls silent, and after ten
+// learn-timeouts whatever it says.
+func TestLongLesson(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		teaches, ends time.Duration
+	}{
+		{"it ends its lesson", 8 * time.Second, 8 * time.Second},
+		{"it falls silent", 8 * time.Second, 9 * time.Second},
+		{"it never ends", time.Minute, 10*DefaultLearnTimeout + time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				defer w.endAll()
+				w.hosts["n2"] = &host{conns: nil, closed: make(chan struct{}), addr: "n2"}
+				w.node("n1", "a")
+				w.aggregator(lower("a", []string{"n1", "n2"}))
+				w.count("n1", "client", 10)
+				began := time.Now()
+				pass(100 * time.Millisecond)
+				conn, err := w.dialFrom(t.Context(), "n2", "a")
+				if err != nil {
+					t.Fatal(err)
+				}
+				p := startRaw(t, conn, rawHello("a", "n2", 1), rawDefinition(1, "t.raw"))
+				for i := uint32(1); time.Since(began) < c.teaches && !p.isOver(); i++ {
+					p.say(rawUpdate(i, fmt.Sprint("key", i), 5), rawHeartbeat)
+					pass(100 * time.Millisecond)
+					if silent := time.Since(began) < c.teaches-time.Second; silent && c.teaches < time.Minute && w.logged("sums are sent from now on") {
+						t.Fatalf("sums were sent after %v", time.Since(began))
+					}
+					if w.logged("sums are sent from now on") {
+						break
+					}
+				}
+				if c.name == "it ends its lesson" {
+					p.say(rawFinished)
+				}
+				for !w.logged("sums are sent from now on") && time.Since(began) < time.Minute {
+					pass(50 * time.Millisecond)
+					p.say(rawHeartbeat)
+				}
+				if took := time.Since(began); took > c.ends+200*time.Millisecond {
+					t.Errorf("sums were sent after %v, want %v", took, c.ends)
+				}
+				conn.Close()
+			})
+		})
+	}
+}

@@ -306,7 +306,7 @@ func TestBudgetLonger(t *testing.T) {
 	other := gpcDef
 	other.Expire = 2 * gpcDef.Expire
 	begin(t, table, "c", other)
-	if budget.Held() > limit || table.Rows() < before*995/1000 {
+	if budget.Held() > limit || table.Rows() < before*98/100 {
 		t.Errorf("%d bytes are held, %d are allowed; %d keys of %d are there", budget.Held(), limit, table.Rows(), before)
 	}
 }

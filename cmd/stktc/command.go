@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"stktc/grammar/diag"
 )
 
 // Exit codes, the same for every command.
@@ -115,7 +117,15 @@ func (c *command) commands(usage cli.OnUsageErrorFunc) []*cli.Command {
 
 func (c *command) noCommand(ctx *cli.Context) error {
 	if name := ctx.Args().First(); name != "" {
-		return usagef("%q is not a command; see stktc --help", name)
+		var known []string
+		for _, cmd := range ctx.App.Commands {
+			known = append(known, cmd.Name)
+		}
+		hint := "see stktc --help"
+		if near := diag.Nearest(name, known); near != "" {
+			hint = "did you mean stktc " + near + "?"
+		}
+		return usagef("%q is not a command; %s", name, hint)
 	}
 	return cli.ShowAppHelp(ctx)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -38,6 +39,9 @@ func (c *command) explain(ctx *cli.Context) error {
 			return usagef("%q: %s is no line number", id, m[2])
 		}
 		return c.explainLine(filepath.Clean(m[1]), number)
+	}
+	if _, err := os.Stat(id); err == nil {
+		return usagef("explain %q: of a file it explains a line: stktc explain %s:LINE", id, id)
 	}
 	return unknownID("explain", id)
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 )
@@ -39,5 +40,29 @@ func TestUsedLeavesOutTheDead(t *testing.T) {
 	table.Drop("a", 1000)
 	if got := table.Contributors(); got[0].Defined || table.Used() != 0 {
 		t.Errorf("after the drop: %v, %d used", got, table.Used())
+	}
+}
+
+// TestManyNames: peers that come under ever other names, and go, leave nothing behind.
+func TestManyNames(t *testing.T) {
+	table := New("t.sum")
+	x := begin(t, table, "first", gpcDef)
+	putKey(x, 1, 60_000, 3)
+	for i := range 300 {
+		name := fmt.Sprint("guest", i)
+		table.Begin(name)
+		if i%100 == 0 {
+			if _, err := table.Source(name, gpcDef); err != nil {
+				t.Fatal(err)
+			}
+		}
+		table.End(name)
+		table.Drop(name, 1000)
+	}
+	if n := len(table.Contributors()); n > 10 {
+		t.Errorf("%d names are kept", n)
+	}
+	if e, ok := value(table, 1); !ok || len(e.Contributions) != 1 || !e.Contributions[0].Connected {
+		t.Errorf("what another counted is %+v", e)
 	}
 }

@@ -98,24 +98,47 @@ func (t *Table) LastDefinition(name string) sticktable.Definition {
 // DropStale drops the peer's contributions that it did not make in its present session, and tells how many: a lesson that ended as finished
 // named everything that the peer has.
 func (t *Table) DropStale(name string, now uint32) int {
-	n := t.drop(name, true, now)
 	t.mu.Lock()
 	number, p := t.knownPeer(name)
-	t.mu.Unlock()
-	if p != nil {
-		t.taught(number, p.asked, now)
+	if p == nil {
+		t.mu.Unlock()
+		return 0
 	}
+	keep, asked := p.generation, p.asked
+	t.mu.Unlock()
+	n := t.dropRows(number, &keep, now)
+	t.taught(number, asked, now)
 	return n
 }
 
 // Drop drops all of the peer's contributions, and what it said of the table's shape.
 func (t *Table) Drop(name string, now uint32) int {
 	t.mu.Lock()
-	if _, p := t.knownPeer(name); p != nil {
-		t.undefine(p)
+	number, p := t.knownPeer(name)
+	if p == nil {
+		t.mu.Unlock()
+		return 0
 	}
+	t.undefine(p)
+	p.dropping++
 	t.mu.Unlock()
-	return t.drop(name, false, now)
+	n := t.dropRows(number, nil, now)
+	t.leave(number, p)
+	return n
+}
+
+// leave lets another peer have the number of one that was dropped, if it did not come back meanwhile: who comes under ever other names must not use them up. One that stands
+// by keeps its number, which tells that.
+func (t *Table) leave(number uint16, p *peer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p.dropping--; p.dropping > 0 || p.connected || p.defined {
+		return
+	}
+	s := &t.shards[0]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.gone = !s.peer(number).standby
 }
 
 // undefine takes what the peer said of the table's shape out of it, and its way in.
@@ -146,22 +169,6 @@ func (t *Table) defined() bool {
 		}
 	}
 	return false
-}
-
-func (t *Table) drop(name string, staleOnly bool, now uint32) int {
-	t.mu.Lock()
-	number, p := t.knownPeer(name)
-	if p == nil {
-		t.mu.Unlock()
-		return 0
-	}
-	var keep *uint32
-	if staleOnly {
-		gen := p.generation
-		keep = &gen
-	}
-	t.mu.Unlock()
-	return t.dropRows(number, keep, now)
 }
 
 // dropRows drops a peer's contributions, but for those of the generation keep if there is one, and tells how many.

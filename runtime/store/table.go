@@ -50,6 +50,8 @@ type peer struct {
 	asked      uint32                // when it was asked to teach everything
 	source     *Source               // its way in; nil if it has none
 	refused    sticktable.Definition // that it is to define again; its Key is invalid if it is not
+	dropping   int                   // calls of Drop under way
+	gone       bool                  // dropped, and not back: another may have its number
 }
 
 // Mismatch is a data type that is left out of the sums because sources disagree on its arguments.
@@ -205,15 +207,29 @@ func (t *Table) unlockShards() {
 	}
 }
 
-// peer finds or makes the peer's number.
+// peer finds or makes the peer's number. The caller holds t.mu, and no shard's lock.
 func (t *Table) peer(name string) int {
+	free := -1
 	for i, p := range t.peers {
 		if p.name == name {
+			p.gone = false
 			return i
 		}
+		if p.gone && free < 0 {
+			free = i
+		}
 	}
-	t.peers = append(t.peers, &peer{name: name})
-	return len(t.peers) - 1
+	if free < 0 {
+		t.peers = append(t.peers, &peer{name: name})
+		return len(t.peers) - 1
+	}
+	t.peers[free] = &peer{name: name}
+	t.lockShards()
+	defer t.unlockShards()
+	for i := range t.shards {
+		*t.shards[i].peer(uint16(free)) = peerState{}
+	}
+	return free
 }
 
 func sameDefinition(a, b *sticktable.Definition) bool {

@@ -20,7 +20,7 @@ func (s *shard) life(counting [][]uint32, now uint32) uint32 {
 
 // arm sees to it that the wheel looks at the row in time after contribution c of it changed. What the others need was armed before.
 func (s *shard) arm(r ref, row, c []uint32, now uint32) {
-	if wait := s.nextEvent(c, count(row) > 1, now); wait != never {
+	if wait := s.nextEvent(row, c, now); wait != never {
 		s.wheel.arm(s, r, row, now+wait, now)
 	}
 }
@@ -33,7 +33,7 @@ func (s *shard) rearm(r ref, row []uint32, now uint32) {
 	}
 	n := count(row)
 	for i := range n {
-		wait = min(wait, s.nextEvent(s.contribution(row, i), n > 1, now))
+		wait = min(wait, s.nextEvent(row, s.contribution(row, i), now))
 	}
 	if wait != never {
 		s.wheel.arm(s, r, row, now+wait, now)
@@ -43,17 +43,18 @@ func (s *shard) rearm(r ref, row []uint32, now uint32) {
 // never is a wait without an end.
 const never uint32 = 1<<32 - 1
 
-// nextEvent is the time until something about the contribution changes without an update: it dies, or, among others, a rate of it enters its next period.
+// nextEvent is the time until something about the contribution changes without an update: it dies, or, among others, a rate of it enters its next period, that no sooner than
+// after the row's spacing.
 // A rate that does not die is looked at when it has become 0: by then it must be, or it would come back when the clock has gone round.
-func (s *shard) nextEvent(c []uint32, among bool, now uint32) uint32 {
+func (s *shard) nextEvent(row, c []uint32, now uint32) uint32 {
 	wait := never
 	if c[who]&noDeadline == 0 {
 		wait = clampPast(c[deadline] - now)
 	} else if s.lay.rates {
 		wait = s.nextBoundary(c, now, true)
 	}
-	if among && s.lay.rates {
-		wait = min(wait, s.nextBoundary(c, now, false))
+	if count(row) > 1 && s.lay.rates {
+		wait = min(wait, max(s.nextBoundary(c, now, false), s.spacing(row)))
 	}
 	return wait
 }

@@ -23,6 +23,14 @@ const (
 // gain is the time, in ms, in which a bucket gains a resend.
 func (s *shard) gain() uint32 { return max(1, s.lay.shortestPeriod/gainsAPeriod) }
 
+// spacing is the least time between two looks at the boundaries of a row, in ms: one that has more of them than it may be sent again for is looked at as often as that.
+func (s *shard) spacing(row []uint32) uint32 {
+	if count(row) <= boundariesAPeriod {
+		return 0
+	}
+	return s.lay.shortestPeriod / boundariesAPeriod
+}
+
 func (s *shard) untilGain(now uint32) uint32 { return s.gain() - now%s.gain() }
 
 // spent is how many resends are out of the row's bucket.
@@ -33,7 +41,7 @@ func (s *shard) spent(row []uint32, now uint32) uint32 {
 
 // resends tells whether the row is to be sent again because of boundaries that its contributors went through since it was due, and takes that out of the bucket.
 func (s *shard) resends(row []uint32, now uint32) bool {
-	drifts, urgent := s.drifts(row, row[due]-1, now)
+	drifts, urgent := s.drifts(row, row[due]-s.spacing(row)-1, now)
 	if !drifts && row[meta]&owed == 0 {
 		return false
 	}

@@ -30,7 +30,7 @@ func (s *shard) touch(r ref, row []uint32) bool {
 	if l.at(row) >= l.mark {
 		return false
 	}
-	if len(l.ring) < minRing || len(l.ring) < s.rows/rowsAnEntry {
+	if len(l.ring) < max(minRing, s.ringFor()) {
 		l.grow(s.t.arena)
 	}
 	n := uint64(len(l.ring))
@@ -47,10 +47,18 @@ func (s *shard) touch(r ref, row []uint32) bool {
 }
 
 const (
-	minRing     = 64
-	rowsAnEntry = 4 // in the ring, at most
-	farBehind   = 1 << 30
+	minRing   = 64
+	farBehind = 1 << 30
 )
+
+// ringFor is how many changes the ring is to hold: a quarter of the rows, since walking the rows is as good for a receiver or two. Many receivers share what is made of the ring, not
+// of the rows, and there the rows are so large that twice their number is little.
+func (s *shard) ringFor() int {
+	if !s.hasMany() {
+		return s.rows / 4
+	}
+	return 2 * s.rows
+}
 
 // keepUp moves up the rows that did not change for long: after 2³² other changes, 3 days at a million a second, they would look as if they had changed just now.
 func (s *shard) keepUp() {

@@ -51,9 +51,10 @@ type piece struct {
 }
 
 const (
-	numPieces  = 4
+	numPieces  = 16 // what a receiver takes in a turn: another one comes by before they are all new
+	fewPieces  = 4  // where there are few receivers
 	pieceBytes = 4 << 10
-	pieceAge   = 4 // ms; as if the link to the receiver were so much longer
+	pieceAge   = 8 // ms; as if the link to the receiver were so much longer
 )
 
 // pieceAt gives the piece that begins at a place, which the ring holds; made now if there is none.
@@ -65,11 +66,22 @@ func (s *shard) pieceAt(at *place, now uint32, enc *Encoder) *piece {
 		}
 	}
 	s.made++
-	p := &s.pieces[s.made%numPieces]
+	p := &s.pieces[s.made%s.keeps()]
 	p.number = s.made
 	s.makePiece(p, at.pos, now, enc)
 	return p
 }
+
+// keeps is how many pieces are kept.
+func (s *shard) keeps() uint32 {
+	if s.hasMany() {
+		return numPieces
+	}
+	return fewPieces
+}
+
+// hasMany tells whether most rows have contributions of three peers and more: then there are as many receivers.
+func (s *shard) hasMany() bool { return s.class >= 2 }
 
 func (s *shard) makePiece(p *piece, pos uint64, now uint32, enc *Encoder) {
 	*p = piece{Stretch: Stretch{Bytes: p.Bytes[:0]}, number: p.number, from: pos, at: now, enc: enc}

@@ -10,7 +10,7 @@ import (
 // tabStop is the distance of tab stops in excerpts.
 const tabStop = 4
 
-// cell is one character of a line as the terminal shows it.
+// cell is one character of a line as the terminal shows it, or all that is too far away to be shown.
 type cell struct {
 	text   string
 	offset int // byte offset in the source line
@@ -21,12 +21,18 @@ type cell struct {
 // sourceLine is a line of a user's file laid out for a terminal.
 type sourceLine []cell
 
-// layOut places every character of a line. Control characters and broken UTF-8 are shown as U+FFFD.
-func layOut(line string) sourceLine {
+// layOut places the characters of a line that are at most reach bytes away from the offset near; what stands before and behind them
+// is one cell each, as a line may have 16 MiB and a cell takes 40 bytes. Control characters and broken UTF-8 are shown as U+FFFD.
+func layOut(line string, near, reach int) sourceLine {
+	from := runeStart(line, max(0, min(near, len(line))-reach))
+	to := runeStart(line, min(near+reach, len(line)))
 	var cells sourceLine
-	column := 0
-	for offset, r := range line {
-		c := cell{string(r), offset, column, runeWidth(r)}
+	column := utf8.RuneCountInString(line[:from])
+	if from > 0 {
+		cells = append(cells, cell{width: column})
+	}
+	for i, r := range line[from:to] {
+		c := cell{string(r), from + i, column, runeWidth(r)}
 		switch {
 		case r == '\t':
 			c.width = tabStop - column%tabStop
@@ -37,7 +43,20 @@ func layOut(line string) sourceLine {
 		cells = append(cells, c)
 		column += c.width
 	}
+	if to < len(line) {
+		cells = append(cells, cell{"", to, column, utf8.RuneCountInString(line[to:])})
+	}
 	return cells
+}
+
+// runeStart is where the character begins that an offset may lie in the middle of.
+func runeStart(line string, offset int) int {
+	for i := offset; i > offset-utf8.UTFMax && i > 0 && i < len(line); i-- {
+		if utf8.RuneStart(line[i]) {
+			return i
+		}
+	}
+	return offset
 }
 
 // width is the number of terminal columns of the whole line.

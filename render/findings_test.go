@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
@@ -142,13 +144,35 @@ func TestTextAligns(t *testing.T) {
 		f := &Findings{Files: files, List: diag.List{{Severity: diag.Error, Primary: diag.Note{Span: span, Label: "l"}}}}
 		lines := strings.Split(string(f.Text(TextOptions{Width: 80})), "\n")
 		i := slices.IndexFunc(lines, func(s string) bool { return strings.Contains(s, "^") })
-		above, under := layOut(lines[i-1]), layOut(lines[i])
+		above, under := layOut(lines[i-1], 0, 1000), layOut(lines[i], 0, 1000)
 		want := above.column(strings.Index(lines[i-1], "MARK"))
 		if got := under.column(strings.Index(lines[i], "^^^^ l")); got != want {
 			t.Errorf("before %q: mark at column %d, text at %d:\n%s\n%s", before, got, want, lines[i-1], lines[i])
 		}
 		if w := above.width(); w > 80 {
 			t.Errorf("before %q: line is %d columns wide", before, w)
+		}
+	}
+}
+
+// TestLongLine bounds what the excerpt of a line costs that is as long as a file may be, and proves that the mark stands under its text.
+func TestLongLine(t *testing.T) {
+	const long = 1 << 20
+	for _, fill := range []string{"x", "\x00", "\xbf", "日", "\t"} {
+		files := diag.Files{"f": []byte(strings.Repeat(fill, long/2) + " MARK " + strings.Repeat(fill, long/2))}
+		span := at(t, files, "f", "MARK", 1)
+		f := &Findings{Files: files, List: diag.List{{Severity: diag.Error, Primary: diag.Note{Span: span, Label: "l"}}}}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		text := string(f.Text(TextOptions{Width: 80}))
+		runtime.ReadMemStats(&after)
+		if taken := after.TotalAlloc - before.TotalAlloc; taken > 8*long {
+			t.Errorf("%q: %d MiB allocated", fill, taken>>20)
+		}
+		lines := strings.Split(text, "\n")
+		i := slices.IndexFunc(lines, func(s string) bool { return strings.Contains(s, "^^^^ l") })
+		if i < 1 || utf8.RuneCountInString(lines[i-1][:strings.Index(lines[i-1], "MARK")]) > strings.Index(lines[i], "^^^^") {
+			t.Errorf("%q: %s", fill, text)
 		}
 	}
 }

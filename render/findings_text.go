@@ -181,7 +181,7 @@ func (t *textPrinter) gap(file string, previous, next int) {
 	switch {
 	case previous == 0 || next == previous+1:
 	case next == previous+2:
-		l := layOut(t.source(file, previous+1))
+		l := layOut(t.source(file, previous+1), 0, t.reach())
 		t.numbered(previous+1, l.cut(0, min(l.width(), t.room())))
 	default:
 		t.line(" " + t.paint(blue, "..."))
@@ -190,13 +190,13 @@ func (t *textPrinter) gap(file string, previous, next int) {
 
 // marked shows one line and the marks under it, leftmost first.
 func (t *textPrinter) marked(n int, marks []mark) {
-	l := layOut(t.source(marks[0].Span.File, n))
 	lead := marks[0]
 	for _, m := range marks {
 		if m.primary {
 			lead = m
 		}
 	}
+	l := layOut(t.source(marks[0].Span.File, n), lead.Span.Start.Column-1, t.reach())
 	from, to := l.columns(lead.Span)
 	start, end := l.window(from, to, t.room())
 	t.numbered(n, l.cut(start, end))
@@ -226,6 +226,9 @@ func (l sourceLine) columns(s diag.Span) (from, to int) {
 
 // room is the number of columns for source text: the terminal's without the gutter.
 func (t *textPrinter) room() int { return t.width - t.gutter - 4 }
+
+// reach is how many bytes before and behind a mark may be shown: a column may take several.
+func (t *textPrinter) reach() int { return 8 * max(t.room(), 64) }
 
 func (t *textPrinter) source(file string, n int) string {
 	lines, ok := t.lines[file]

@@ -308,3 +308,31 @@ func TestDynamicPeersDoNotCallThemselves(t *testing.T) {
 		conn.Close()
 	})
 }
+
+// TestDynamicNamesAreWords: who gives himself a name that is none, or that would say something else to a terminal, is no peer.
+func TestDynamicNamesAreWords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.endAll()
+		agg := w.configured("agg", Config{Sections: []Section{inbound("a", "x", toSum, "n1")}, DynamicPeers: true})
+		synctest.Wait()
+		for name, want := range map[string]peers.Status{
+			"": peers.StatusRemoteName, "\x1b[2J": peers.StatusRemoteName, "n\x001": peers.StatusRemoteName, "n\xff": peers.StatusRemoteName, "n\u202e1": peers.StatusRemoteName,
+			"lb-1.example_com": peers.StatusSuccess, "zürich": peers.StatusSuccess,
+		} {
+			conn, err := w.dial(t.Context(), "", "x")
+			if err != nil {
+				t.Fatal(err)
+			}
+			go conn.Write(peers.AppendHello(nil, peers.Hello{Called: "x", Caller: name, PID: 1}))
+			if status, err := peers.ReadStatus(bufio.NewReader(conn)); err != nil || status != want {
+				t.Errorf("%q: answered %d, want %d, %v", name, status, want, err)
+			}
+			conn.Close()
+			pass(time.Second)
+		}
+		if n := len(agg.Status().Sections[0].Peers); n != 3 {
+			t.Errorf("%d peers are listed, want 3", n)
+		}
+	})
+}

@@ -41,7 +41,7 @@ type link struct {
 	inbound  bool
 	remote   string // address of the present session
 	pid      int
-	since    time.Time // of the present session, or of the end of the last one
+	since    time.Time // of the present session, or of the end of the last one; before the first since we know of the peer
 	sessions int
 	status   peers.Status // of the last dial
 	lastErr  error
@@ -73,7 +73,7 @@ func (l lesson) String() string { return [...]string{"none", "partial", "finishe
 
 func newLink(a *Aggregator, local, name, home string) *link {
 	return &link{
-		a: a, local: local, name: name, home: home, log: a.log.With("peer", name), lost: make(chan struct{}, 1), since: a.started,
+		a: a, local: local, name: name, home: home, log: a.log.With("peer", name), lost: make(chan struct{}, 1), since: time.Now(),
 		holds: map[*table]*time.Timer{}, stopDialling: func() {},
 	}
 }

@@ -10,9 +10,12 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"stktc/runtime/peers"
 )
@@ -215,7 +218,7 @@ func (l *listener) judge(hello peers.Hello, status peers.Status) (*link, peers.S
 	i := slices.IndexFunc(a.links, func(o *link) bool { return o.local == hello.Called && o.name == hello.Caller && o.isIn(called) })
 	var found *link
 	switch {
-	case i < 0 && (!a.cfg.DynamicPeers || hello.Caller == hello.Called):
+	case i < 0 && (!a.cfg.DynamicPeers || hello.Caller == hello.Called || !isWord(hello.Caller)):
 		return nil, peers.StatusRemoteName
 	case (i < 0 || !a.links[i].isPresent()) && !a.hasRoom(hello.Caller):
 		return nil, peers.StatusNone
@@ -226,6 +229,11 @@ func (l *listener) judge(hello peers.Hello, status peers.Status) (*link, peers.S
 	}
 	found.arriving.Add(1)
 	return found, peers.StatusSuccess
+}
+
+// isWord tells whether a name that no configuration holds can stand in logs, and on terminals, as it is.
+func isWord(name string) bool {
+	return name != "" && utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsGraphic(r) })
 }
 
 // called lists the sections that the listener serves and whose local peer has the name.

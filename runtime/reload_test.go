@@ -24,6 +24,25 @@ func (w *world) sessions(aggregator, peer string) int {
 	return 0
 }
 
+// TestReloadedPeerIsAwaySince: one that a reload brings has been away since then, and not since the start.
+func TestReloadedPeerIsAwaySince(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.endAll()
+		w.aggregator(lower("a", []string{"n1"}))
+		pass(20 * time.Second)
+		if err := w.reload(lower("a", []string{"n1", "n2"})); err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Second)
+		for i, want := range []time.Duration{22 * time.Second, 2 * time.Second} {
+			if p := w.aggrs["a"].Status().Sections[0].Peers[i]; time.Since(p.Since) != want {
+				t.Errorf("%s away for %v, want %v", p.Name, time.Since(p.Since), want)
+			}
+		}
+	})
+}
+
 // TestReload: peers come and go, and those that nothing changes for keep their sessions and tables.
 func TestReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

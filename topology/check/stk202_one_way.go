@@ -112,10 +112,20 @@ func oneWayFinding(p *Pass, e *topology.Edge, silent *topology.Vertex) diag.Find
 		Related: p.missingLine(e, silent),
 		Impact:  fmt.Sprintf("%s refuses %s's greeting: no table passes between them", silent.Name, from.Name),
 		RunTime: &diag.RunTime{Command: "show peers", On: from.Name, Symptom: fmt.Sprintf("`last_status=UNKN` for %s, and it is not dialled again; nothing is logged", silent.Name)},
-		Fixes:   []diag.Fix{addLine(p, e, silent)},
+		Fixes:   p.missingFixes(e, silent),
 		Nodes:   []string{from.Name, silent.Name},
 		Edges:   []string{from.Name + "->" + silent.Name},
 	}
+}
+
+// missingFixes adds the line, but where the two ends must not share what is summed: there the other end's line is to go.
+func (p *Pass) missingFixes(e *topology.Edge, silent *topology.Vertex) []diag.Fix {
+	from := other(e, silent)
+	if !e.Mesh || p.summed(e, from) == nil {
+		return []diag.Fix{addLine(p, e, silent)}
+	}
+	line := lineOf(e, from)
+	return []diag.Fix{{Title: fmt.Sprintf("take the line about `%s` out of %s, where `%s` is summed", line.Name.Value, from.Name, p.summed(e, from).table.Name.Value)}}
 }
 
 // missingLine marks the section that lacks a line about the far end, and says what it has instead.

@@ -44,8 +44,12 @@ func runSharedHost(p *Pass) {
 		if b == nil {
 			continue
 		}
+		balancer := b.Name
+		if own := b.Node.LocalPeer; b == x && !own.IsZero() && !own.Unresolved {
+			balancer = own.Value // one host with both files goes by the aggregator's name
+		}
 		f := diag.Finding{
-			Summary: fmt.Sprintf("%s runs on the host of the balancer %s", x.Name, b.Name),
+			Summary: fmt.Sprintf("%s runs on the host of the balancer %s", x.Name, balancer),
 			Primary: note(local.Address.Span, "the aggregator is here"),
 			Impact:  "when the host fails, all sums stop with it; under load the two compete for memory and processors",
 			Nodes:   []string{x.Name, b.Name},

@@ -23,9 +23,9 @@ func words(list string) map[string]bool {
 var droppedSections = words("resolvers mailers program ring log-forward log-profile fcgi-app http-errors namespace_list crt-store acme traces " +
 	"udp-lb dynamic-update healthcheck")
 
-// droppedGlobal needs privilege, or concerns the process, files and hosts of the real machine.
+// droppedGlobal needs privilege, or more descriptors than a user may have, or concerns the process, files and hosts of the real machine.
 var droppedGlobal = words("chroot user group uid gid daemon master-worker mworker-max-reloads nbproc cpu-map cpu-policy numa-cpu-mapping pidfile " +
-	"stats log log-send-hostname log-tag unix-bind server-state-base server-state-file ulimit-n fd-hard-limit set-dumpable node description " +
+	"stats log log-send-hostname log-tag unix-bind server-state-base server-state-file ulimit-n maxconn maxpipes fd-hard-limit set-dumpable node description " +
 	"source ca-base crt-base ssl-dh-param-file ssl-engine ssl-load-extra-files issuers-chain-path module-path module-load email-alert " +
 	"external-check insecure-fork-wanted insecure-setuid-wanted h1-case-adjust-file wurfl-data-file deviceatlas-json-file 51degrees-data-file")
 

@@ -14,7 +14,8 @@ func (s *shard) short(class int) bool {
 	if sl := &s.slabs[class]; sl.openChunk() < 0 {
 		need = 4 * max(chunkWords, sl.stride)
 	}
-	return need+s.index.growth() > 0 && s.t.arena.budget.short(need+s.index.growth())
+	need += s.index.growth() + s.ringGrowth() + s.wheel.growth()
+	return need > 0 && s.t.arena.budget.short(need)
 }
 
 // makeWay evicts keys until there is memory for one more row of a class, and tells whether there is. The row keep is none of them.

@@ -30,7 +30,7 @@ func (s *shard) touch(r ref, row []uint32) bool {
 	if l.at(row) >= l.mark {
 		return false
 	}
-	if len(l.ring) < max(minRing, s.ringFor()) {
+	if len(l.ring) < max(minRing, s.ringFor(s.rows)) {
 		l.grow(s.t.arena)
 	}
 	n := uint64(len(l.ring))
@@ -51,13 +51,21 @@ const (
 	farBehind = 1 << 30
 )
 
+// ringGrowth is how many bytes the ring takes for one more row, 0 as long as it is large enough.
+func (s *shard) ringGrowth() int {
+	if n := len(s.log.ring); n < max(minRing, s.ringFor(s.rows+1)) {
+		return 4 * max(minRing, 2*n)
+	}
+	return 0
+}
+
 // ringFor is how many changes the ring is to hold: a quarter of the rows, since walking the rows is as good for a receiver or two. Many receivers share what is made of the ring, not
 // of the rows, and there the rows are so large that twice their number is little.
-func (s *shard) ringFor() int {
+func (s *shard) ringFor(rows int) int {
 	if !s.hasMany() {
-		return s.rows / 4
+		return rows / 4
 	}
-	return 2 * s.rows
+	return 2 * rows
 }
 
 // keepUp moves up the rows that did not change for long: after 2³² other changes, 3 days at a million a second, they would look as if they had changed just now.

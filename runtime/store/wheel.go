@@ -59,6 +59,14 @@ func (w *wheel) newBlock(a *arena) uint32 {
 	return w.blocks - 1
 }
 
+// growth is how many bytes listing one more row may take.
+func (w *wheel) growth() int {
+	if w.free == 0 && int(w.blocks/chunkBlocks) == len(w.chunks) {
+		return 4 * chunkWords
+	}
+	return 0
+}
+
 // arm sees to it that the wheel looks at the row at the time at, or at the first tick after now if that has passed.
 func (w *wheel) arm(s *shard, r ref, row []uint32, at, now uint32) {
 	if row[meta]&armed != 0 && int32(row[due]-at) <= 0 {

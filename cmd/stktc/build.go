@@ -184,6 +184,9 @@ func (b *build) write() error {
 		}
 		files = append(files, f)
 	}
+	if err := b.spareInputs(files); err != nil {
+		return err
+	}
 	plan, err := outdir.NewPlan(b.ctx.String("o"), render.NewManifest(b.result, b.tree), files, outdir.Options{
 		Nodes: b.nodes, Overwrite: b.ctx.Bool("overwrite"), Prune: b.ctx.Bool("prune"),
 	})
@@ -210,6 +213,31 @@ func (b *build) write() error {
 	}
 	b.done(plan, fmt.Sprintf("%d written, %d unchanged", len(plan.Changes), plan.Unchanged))
 	b.sayNames()
+	return nil
+}
+
+// spareInputs refuses to write over what the files are made from: a base that is also an output would be lost, and what came of it could not be built again.
+func (b *build) spareInputs(files []outdir.File) error {
+	inputs := map[string]string{}
+	for name := range b.cluster.Files {
+		if real, err := filepath.EvalSymlinks(b.source.onDisk(name)); err == nil {
+			if real, err = filepath.Abs(real); err == nil {
+				inputs[real] = name
+			}
+		}
+	}
+	dir, err := filepath.EvalSymlinks(b.ctx.String("o"))
+	if err != nil {
+		return nil // it is not there yet
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if input, ok := inputs[filepath.Join(dir, filepath.FromSlash(f.Path))]; ok {
+			return usagef("%s is what the files are made from, and build would write over it: name another directory with -o", input)
+		}
+	}
 	return nil
 }
 

@@ -225,7 +225,7 @@ func (l *lint) deployed(arguments []deployedArgument) error {
 	}
 	cluster, findings, err := load.Deployed(hosts)
 	l.unread = append(l.unread, joined(err)...)
-	if err == nil {
+	if err == nil && findings.Worst() < diag.Error { // a finding says better why nothing was found
 		for _, a := range arguments {
 			if err := a.mustHold(cluster); err != nil {
 				return err

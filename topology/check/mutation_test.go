@@ -228,6 +228,7 @@ func TestMutations(t *testing.T) {
 		{"nodes in a mesh", []edit{{h1, "  server aggr1", "  server hapee2 192.168.56.102:44444\n  server aggr1"}, {h2, "  server aggr1", "  server hapee1 192.168.56.101:44444\n  server aggr1"}}, []string{"STK406 hapee1:hapee2"}},
 		{"mesh in a section of its own", []edit{{h1, "\npeers mypeers\n", "\npeers mesh\n  bind *:5\n  server hapee1\n  server hapee2 192.168.56.102:5\npeers mypeers\n"}, {h2, "\npeers mypeers\n", "\npeers mesh\n  bind *:5\n  server hapee2\n  server hapee1 192.168.56.101:5\npeers mypeers\n"}}, nil},
 		{"two sections on one port", []edit{{h1, "\npeers mypeers\n", "\npeers mesh\n  bind *:44444\n  server hapee1\n  server hapee9 192.168.56.109:5\npeers mypeers\n"}}, []string{"STK106 hapee1:44444"}},
+		{"command line on all addresses", []edit{{h1, "/var/run/hapee-2.7/hapee-lb.sock", "ipv4@0.0.0.0:9999 level admin"}}, []string{"STK702 hapee1:ipv4@0.0.0.0:9999"}},
 		{"stats on all addresses", []edit{{a1, "/tmp/stktagg.socket", "ipv4@0.0.0.0:9999"}}, []string{"STK702 aggr1:ipv4@0.0.0.0:9999"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

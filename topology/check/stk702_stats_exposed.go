@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"stktc/grammar/diag"
 	"stktc/topology"
@@ -11,13 +12,13 @@ import (
 var statsExposed = &Check{
 	Code:     "STK702",
 	Slug:     "stats-socket-exposed",
-	Title:    "an aggregator's stats socket can be reached from other hosts",
+	Title:    "a stats socket can be reached from other hosts",
 	Severity: diag.Warning,
 	Since:    "0.1",
 	Alone:    true,
 	Text: Text{
-		What:    "`stats socket` opens a TCP port on an address other than loopback.",
-		Why:     "The socket asks for no password. Whoever reaches the port reads every key that the nodes track, addresses and session cookies for instance, and may clear tables.",
+		What:    "`stats socket` of an aggregator or a balancer opens a TCP port on an address other than loopback.",
+		Why:     "The socket asks for no password. Whoever reaches the port reads every key that the nodes track, addresses and session cookies for instance, and may clear tables; on a balancer with `level admin` change servers too.",
 		RunTime: "Nothing shows.",
 		Fix:     "Use a UNIX socket or a loopback address, and a tunnel for remote access; or restrict the port with a firewall.",
 	},
@@ -28,7 +29,7 @@ var statsExposed = &Check{
 
 func runStatsExposed(p *Pass) {
 	for _, n := range p.Cluster.Nodes {
-		for _, s := range n.Stats {
+		for _, s := range slices.Concat(n.Stats, n.CLI) {
 			if !isExposed(s.Address) {
 				continue
 			}

@@ -47,6 +47,7 @@ func (c *command) newDaemon(file string, node *topology.Node, config runtime.Con
 	} else if cpus > 0 {
 		log.Info("confined to processors", "processors", cpus)
 	}
+	debug.SetGCPercent(50) // what grows with the load lies outside the Go heap: a small one may be looked through more often
 	if memory > 0 {
 		debug.SetMemoryLimit(memory)
 	}

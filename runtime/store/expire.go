@@ -53,7 +53,7 @@ func (s *shard) nextEvent(row, c []uint32, now uint32) uint32 {
 	} else if s.lay.rates {
 		wait = s.nextBoundary(c, now, true)
 	}
-	if count(row) > 1 && s.lay.rates {
+	if s.lay.rates && (count(row) > 1 || s.class > 0) { // where others are to be expected the wheel need not list the row twice
 		wait = min(wait, max(s.nextBoundary(c, now, false), s.spacing(row)))
 	}
 	return wait

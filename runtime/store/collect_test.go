@@ -53,8 +53,11 @@ func (s *shard) collect(at *place, c *Cursor, now uint32, emit Emit) bool {
 	}
 	defer func() { s.log.mark = max(s.log.mark, at.pos) }()
 	for ; at.pos < s.log.head; at.pos++ {
-		if row := s.listedRow(s.log.row(at.pos)); row != nil && s.log.at(row) == at.pos && !s.emit(row, now, emit) {
-			return false
+		if row := s.listedRow(s.log.row(at.pos)); row != nil && s.log.at(row) == at.pos {
+			if !s.emit(row, now, emit) {
+				return false
+			}
+			row[meta] &^= owed | pressing
 		}
 	}
 	return true

@@ -212,7 +212,6 @@ func (s *shard) encodeRow(out *Stretch, row []uint32, now uint32, enc *Encoder) 
 
 // sent remembers until when receivers keep the row.
 func (s *shard) sent(row []uint32, lasts, now uint32) {
-	row[meta] &^= owed | pressing
 	switch {
 	case lasts == 0:
 		return

@@ -93,6 +93,7 @@ func (s *shard) makePiece(p *piece, pos uint64, now uint32, enc *Encoder) {
 		}
 		if row := s.listedRow(s.log.row(pos)); row != nil && s.log.at(row) == pos {
 			s.encodeRow(&p.Stretch, row, now, enc)
+			row[meta] &^= owed | pressing // all receivers come by here; a walk is for one
 		}
 	}
 	p.to = pos

@@ -38,6 +38,7 @@ var readmeRows = []shown{
 	{"updates in, flat out, 1 M keys", "scale", []shownFigure{{"1 core", "GOMAXPROCS=1", updatesIn}, {"2 cores", "GOMAXPROCS=2", updatesIn}}},
 	{"memory of a key with 2 contributors", "memory", []shownFigure{
 		{"", "1 M keys, 2 of 2 peers there", growthAKey}, {"with 64 peers configured", "1 M keys, 2 of 64 peers there", growthAKey},
+		{"15 M updates past a peer that does not read", "15 M updates past a node that does not read, 100 k keys", "growth"}}},
 	{"latency, 99 of 100", "latency", []shownFigure{
 		{"idle", "idle, 1 M keys", "p99"}, {"beside 100,000 updates a second", "beside 100 k updates a second, 1 M keys", "p99"},
 		{"beside a load flat out", "beside a load flat out, 1 M keys", "p99"}}},

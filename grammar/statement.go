@@ -55,18 +55,6 @@ func (l *line) scalar(t lexer.Token) Scalar {
 	return l.words[t.Pos.Offset]
 }
 
-// scalars are the words that tokens were made of.
-func (l *line) scalars(tokens []lexer.Token) []Scalar {
-	if len(tokens) == 0 {
-		return nil
-	}
-	words := make([]Scalar, len(tokens))
-	for i, t := range tokens {
-		words[i] = l.scalar(t)
-	}
-	return words
-}
-
 // once stores a word that may stand only once in its line; the last one wins, as in HAProxy.
 func (l *line) once(field *Scalar, t lexer.Token, severity diag.Severity, what string) {
 	if t.Pos.Line == 0 {

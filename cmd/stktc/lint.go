@@ -12,7 +12,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"stktc/compile"
-	"stktc/grammar"
 	"stktc/grammar/diag"
 	"stktc/render"
 	"stktc/topology/check"
@@ -233,7 +232,7 @@ func (l *lint) deployed(arguments []deployedArgument) error {
 		}
 	}
 	cluster.HAProxy = l.haproxy
-	findings.Add(withoutTruncated(check.Run(cluster), findings)...)
+	findings.Add(check.Run(cluster)...)
 	if err == nil {
 		findings = check.Settle(cluster, findings)
 	}
@@ -250,19 +249,6 @@ func joined(err error) []error {
 		return []error{err}
 	}
 	return nil
-}
-
-// withoutTruncated leaves out the findings that rest on a file which ends in the middle: what such a file lacks, it had.
-func withoutTruncated(found, syntax diag.List) diag.List {
-	cut := map[string]bool{}
-	for _, f := range syntax {
-		if f.Code == grammar.CodeTruncated && f.Severity == diag.Error {
-			cut[f.Primary.Span.File] = true
-		}
-	}
-	return slices.DeleteFunc(found, func(f diag.Finding) bool {
-		return cut[f.Primary.Span.File] || slices.ContainsFunc(f.Related, func(n diag.Note) bool { return cut[n.Span.File] })
-	})
 }
 
 func (l *lint) add(found diag.List, files diag.Files, nodes int) {

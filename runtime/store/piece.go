@@ -5,7 +5,6 @@ import "stktc/topology/sticktable"
 // Encoder turns sums of a table into bytes for its receivers. All receivers of a table share one, so that what one was given can be given to the next as it is.
 type Encoder struct {
 	version uint64
-	table   *Table
 
 	// Append appends one sum as an update: an id that is never 0, the life left in ms (0 without an end, as HAProxy sends it), the key, and the values in slots. Key and values
 	// are only good during the call. It may be called by several goroutines at once.
@@ -20,7 +19,7 @@ func (t *Table) Encoder(appender func(sticktable.Definition) func(buf []byte, id
 		return nil, t.def
 	}
 	if v := t.version.Load(); t.encoder == nil || t.encoder.version != v {
-		t.encoder = &Encoder{version: v, table: t, Append: appender(t.def)}
+		t.encoder = &Encoder{version: v, Append: appender(t.def)}
 	}
 	return t.encoder, t.def
 }

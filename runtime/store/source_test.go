@@ -53,7 +53,7 @@ func TestRedefineReachesSources(t *testing.T) {
 	update(a, 1, 1000, 1, 7)
 	def, _ := table.Definition()
 	e, _ := table.Lookup(make([]byte, 4), 2)
-	if got := e.Values[SlotOf(&def, sticktable.GPC1)]; got != 7 {
+	if got := e.Values[slotOf(&def, sticktable.GPC1)]; got != 7 {
 		t.Errorf("gpc1 is %d, want 7: %v", got, e.Values)
 	}
 }
@@ -117,4 +117,16 @@ func TestLifeOnTheWire(t *testing.T) {
 	if e, _ := table.Lookup(make([]byte, 4), 1); e.Life != 3_600_000 {
 		t.Errorf("life is %d, want an hour", e.Life)
 	}
+}
+
+// slotOf is the first slot of a data type in a list of values of the definition; -1 if the type is not there or has no slot.
+func slotOf(def *sticktable.Definition, t sticktable.DataType) int {
+	slot := 0
+	for _, c := range def.Columns {
+		if c.Type == t && c.Type.Spec().Kind != sticktable.Dict {
+			return slot
+		}
+		slot += fieldsOf(c) * kindSlots[c.Type.Spec().Kind]
+	}
+	return -1
 }

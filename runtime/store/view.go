@@ -3,8 +3,6 @@ package store
 import (
 	"slices"
 	"strings"
-
-	"stktc/topology/sticktable"
 )
 
 // Entry is one key's sum at a moment. It owns its memory.
@@ -105,16 +103,4 @@ func (t *Table) contributions(s *shard, row []uint32, now uint32) []Contribution
 	}
 	slices.SortFunc(list, func(a, b Contribution) int { return strings.Compare(a.Peer, b.Peer) })
 	return list
-}
-
-// SlotOf is the first slot of a data type in a list of values of the definition; -1 if the type is not there or has no slot.
-func SlotOf(def *sticktable.Definition, t sticktable.DataType) int {
-	slot := 0
-	for _, c := range def.Columns {
-		if c.Type == t && c.Type.Spec().Kind != sticktable.Dict {
-			return slot
-		}
-		slot += fieldsOf(c) * kindSlots[c.Type.Spec().Kind]
-	}
-	return -1
 }

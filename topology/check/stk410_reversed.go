@@ -18,7 +18,7 @@ var reversedRule = &Check{
 	Text: Text{
 		What:    "A rule reads the tables that the sums should be in, and makes those that the nodes count in: the nodes' rules track the tables behind `to`, and none of those behind `from`. Or an aggregator above others reads what none of them makes, and makes what they make.",
 		Why:     "The aggregator sums tables that stay empty. What it sends goes into the tables that the nodes count in. Nothing is added up, and limits never trigger, or trigger for each node alone.",
-		RunTime: "`haproxy -c` says nothing, all sessions look healthy, and `show table` on the aggregator is empty. Nothing is logged.",
+		RunTime: "`haproxy -c` says nothing, all sessions look healthy, and `show table` on the aggregator lists the name that the nodes count in, with no key. Nothing is logged (tried on 2.6.12).",
 		Fix:     "Swap the two suffixes: `from` what is counted in `to` the sum.",
 	},
 	Bad:  altered("from .uncombined to .aggr", "from .aggr to .uncombined"),

@@ -309,11 +309,13 @@ func (c *conversation) dropStale() {
 	if keep {
 		return
 	}
-	for _, t := range begun {
-		if n := t.DropStale(c.l.name, c.l.a.now()); n > 0 {
-			c.log.Info("contributions dropped: the peer no longer has them", "table", t.Name(), "entries", n)
+	go func() { // not by who reads what the peer says next; nobody waits for it
+		for _, t := range begun {
+			if n := t.DropStale(c.l.name, c.l.a.now()); n > 0 {
+				c.log.Info("contributions dropped: the peer no longer has them", "table", t.Name(), "entries", n)
+			}
 		}
-	}
+	}()
 }
 
 // note keeps the peer's word about itself.

@@ -292,12 +292,15 @@ func (l *link) hold(t *table) {
 	var timer *time.Timer
 	timer = time.AfterFunc(wait, func() {
 		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.holds[t] != timer { // the peer is back
+		isBack := l.holds[t] != timer
+		if !isBack {
+			delete(l.holds, t)
+		}
+		l.mu.Unlock()
+		if isBack {
 			return
 		}
-		delete(l.holds, t)
-		if n := t.Drop(l.name, l.a.now()); n > 0 {
+		if n := t.DropAway(l.name, l.a.now()); n > 0 {
 			l.log.Warn("contributions dropped: the peer stays away", "table", t.Name(), "entries", n)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	goruntime "runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -39,6 +40,10 @@ type daemon struct {
 	around    sync.WaitGroup // what serves beside the aggregator
 }
 
+// spareProcessors is how many more threads run Go code than there are processors. With all of them busy the Go runtime looks at the network every 10 ms only; beyond them the kernel decides, and whose packet has come
+// goes first. Two processors flat out, 1 M keys, updates of idle nodes: p99 from 1,593 ms to 50, no more CPU.
+const spareProcessors = 2
+
 // newDaemon makes the aggregator and opens all its addresses.
 func (c *command) newDaemon(file string, node *topology.Node, config runtime.Config, http string, memory int64, log *slog.Logger) (*daemon, error) {
 	d := &daemon{c: c, file: file, log: log, started: node, http: http}
@@ -46,6 +51,9 @@ func (c *command) newDaemon(file string, node *topology.Node, config runtime.Con
 		return nil, err
 	} else if cpus > 0 {
 		log.Info("confined to processors", "processors", cpus)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		goruntime.GOMAXPROCS(goruntime.GOMAXPROCS(0) + spareProcessors)
 	}
 	debug.SetGCPercent(50) // what grows with the load lies outside the Go heap: a small one may be looked through more often
 	if memory > 0 {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -139,16 +140,18 @@ func (s *stand) loadOn(ctx context.Context, name string, cfg load.Config, start 
 	return report, nil
 }
 
-// freeAddresses gives addresses on loopback at which nobody listens now.
-func freeAddresses(n int) ([]string, error) {
+// freeAddresses gives addresses on loopback at which nobody listens now, but for some.
+func freeAddresses(n int, but ...string) ([]string, error) {
 	var all []string
-	for range n {
+	for len(all) < n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
 		defer l.Close() // when all are known, so that they differ
-		all = append(all, l.Addr().String())
+		if at := l.Addr().String(); !slices.Contains(but, at) {
+			all = append(all, at)
+		}
 	}
 	return all, nil
 }
@@ -167,7 +170,7 @@ func (s *stand) configText(cfg *load.Config, o options) (string, error) {
 	for i := len(names); i < o.peers; i++ {
 		names = append(names[:i:i], fmt.Sprintf("idle%d", i+1))
 	}
-	closed, err := freeAddresses(len(names))
+	closed, err := freeAddresses(len(names), cfg.Target)
 	if err != nil {
 		return "", err
 	}
@@ -272,7 +275,7 @@ func awaitListener(ctx context.Context, address string, exited <-chan struct{}) 
 
 // startHAProxy runs a haproxy that has the nodes as peers and the table that they count in.
 func (s *stand) startHAProxy(ctx context.Context, cfg *load.Config) (pid int, end func() string, err error) {
-	closed, err := freeAddresses(len(cfg.Nodes))
+	closed, err := freeAddresses(len(cfg.Nodes), cfg.Target)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -267,6 +267,9 @@ func (s *Session) flush() {
 	for _, src := range r.cur.sources {
 		src.Apply(&r.batch, now)
 	}
+	for _, src := range r.cur.sources {
+		src.GiveWay()
+	}
 	r.batch.Reset()
 	s.mu.Lock()
 	first := len(s.acks) == 0

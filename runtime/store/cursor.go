@@ -24,6 +24,7 @@ type Cursor struct {
 	dirty  atomic.Uint64 // shards whose logs hold something, a bit each
 	walks  atomic.Uint64 // shards whose rows are being walked, a bit each
 
+	turn  int    // the shard that news are taken from next: none starves
 	byKey *byKey // the rows of a walk over the whole table; nil: there is none, or it goes from shard to shard
 	at    int    // in byKey
 }
@@ -85,6 +86,7 @@ func (c *Cursor) rewindLocked() {
 // walk begins a walk over the shard's rows. What changes meanwhile is found in the log behind it, so its mark moves to the head.
 func (c *Cursor) walk(s *shard, since uint64) {
 	s.log.mark = s.log.head
+	s.countBehind()
 	c.shards[s.number] = place{pos: s.log.head, since: since, walking: true, after: s.made}
 	c.walks.Or(1 << s.number)
 }
@@ -120,6 +122,7 @@ const walkShare = 4
 // Encode appends the sums that the receiver has not had since they changed, as of now, to the stretch, until that holds limit bytes or somewhat more. It tells whether it gave all
 // there were. If enc is not of the table's present definition nothing is given but ErrRedefined.
 func (c *Cursor) Encode(out *Stretch, limit int, now uint32, enc *Encoder) (all bool, err error) {
+	c.t.taken.Add(1)
 	if !c.Walking() {
 		return c.news(out, limit, now, enc)
 	}
@@ -134,14 +137,14 @@ func (c *Cursor) Encode(out *Stretch, limit int, now uint32, enc *Encoder) (all 
 
 // news gives what changed since the receiver came by, or began to walk.
 func (c *Cursor) news(out *Stretch, limit int, now uint32, enc *Encoder) (all bool, err error) {
-	for i := range c.shards {
-		if c.dirty.Load()&(1<<i) == 0 {
-			continue
+	for range c.shards {
+		if c.dirty.Load()&(1<<c.turn) != 0 {
+			all, err := c.within(&c.t.shards[c.turn], enc, func(s *shard) bool { return s.news(c, out, limit, c.t.latest(now), enc) })
+			if err != nil || !all {
+				return false, err
+			}
 		}
-		all, err := c.within(&c.t.shards[i], enc, func(s *shard) bool { return s.news(c, out, limit, c.t.latest(now), enc) })
-		if err != nil || !all {
-			return false, err
-		}
+		c.turn = (c.turn + 1) % numShards
 	}
 	return !c.Walking(), nil
 }
@@ -165,6 +168,7 @@ func (s *shard) news(c *Cursor, out *Stretch, limit int, now uint32, enc *Encode
 		}
 		c.walk(s, at.pos)
 	}
+	defer s.countBehind()
 	for at.pos < s.log.head {
 		if len(out.Bytes) >= limit {
 			return false

@@ -96,7 +96,7 @@ func (t *Table) LastDefinition(name string) sticktable.Definition {
 }
 
 // DropStale drops the peer's contributions that it did not make in its present session, and tells how many: a lesson that ended as finished
-// named everything that the peer has.
+// named everything that the peer has. It takes its time, see giveWay.
 func (t *Table) DropStale(name string, now uint32) int {
 	t.mu.Lock()
 	number, p := t.knownPeer(name)
@@ -104,25 +104,37 @@ func (t *Table) DropStale(name string, now uint32) int {
 		t.mu.Unlock()
 		return 0
 	}
-	keep, asked := p.generation, p.asked
+	p.dropping++
+	from, asked := p.generation, p.asked
 	t.mu.Unlock()
-	n := t.dropRows(number, &keep, now)
+	n := t.dropRows(number, from, now, (*shard).giveWay)
 	t.taught(number, asked, now)
+	t.leave(number, p)
 	return n
 }
 
-// Drop drops all of the peer's contributions, and what it said of the table's shape.
+// Drop drops all of the peer's contributions, and what it said of the table's shape. It takes its time, see giveWay; what the peer contributes meanwhile, in a new session, stays.
 func (t *Table) Drop(name string, now uint32) int {
+	return t.drop(name, now, func(*peer) bool { return true })
+}
+
+// DropAway drops them only if the peer is not connected.
+func (t *Table) DropAway(name string, now uint32) int {
+	return t.drop(name, now, func(p *peer) bool { return !p.connected })
+}
+
+func (t *Table) drop(name string, now uint32, may func(*peer) bool) int {
 	t.mu.Lock()
 	number, p := t.knownPeer(name)
-	if p == nil {
+	if p == nil || !may(p) {
 		t.mu.Unlock()
 		return 0
 	}
 	t.undefine(p)
 	p.dropping++
+	from := p.generation + 1
 	t.mu.Unlock()
-	n := t.dropRows(number, nil, now)
+	n := t.dropRows(number, from, now, (*shard).giveWay)
 	t.leave(number, p)
 	return n
 }
@@ -171,30 +183,37 @@ func (t *Table) defined() bool {
 	return false
 }
 
-// dropRows drops a peer's contributions, but for those of the generation keep if there is one, and tells how many.
-func (t *Table) dropRows(number uint16, keep *uint32, now uint32) (n int) {
+// dropRows drops what a peer contributed before its session of the generation from, some rows at a time with a pause between them, and tells how many. The caller sees to it that the
+// peer keeps its number.
+func (t *Table) dropRows(number uint16, from, now uint32, pause func(*shard)) (n int) {
 	for i := range t.shards {
-		from, all := uint64(0), false
+		s := &t.shards[i]
+		at, all := uint64(0), false
 		for !all {
 			var k int
-			k, from, all = t.shards[i].drop(number, keep, from, now)
+			if k, at, all = s.drop(number, from, at, now); k > 0 {
+				pause(s)
+			}
 			n += k
 		}
 	}
 	return n
 }
 
+// dropBudget is how many rows are looked at under one lock.
+const dropBudget = 500
+
 // drop handles some rows from a place on, under one lock.
-func (s *shard) drop(number uint16, keep *uint32, from uint64, now uint32) (n int, at uint64, all bool) {
+func (s *shard) drop(number uint16, from uint32, place uint64, now uint32) (n int, at uint64, all bool) {
 	s.mu.Lock()
 	defer s.unlock()
-	budget := tickBudget
-	at, all = s.eachRow(from, func(r ref, row []uint32) bool {
+	budget := dropBudget
+	at, all = s.eachRow(place, func(r ref, row []uint32) bool {
 		if budget--; budget < 0 {
 			return false
 		}
 		i := findContribution(s, row, number)
-		if i < 0 || keep != nil && generation(s.contribution(row, i)) == *keep {
+		if i < 0 || isSince(generation(s.contribution(row, i)), from) {
 			return true
 		}
 		s.dropContribution(row, i)
@@ -204,6 +223,12 @@ func (s *shard) drop(number uint16, keep *uint32, from uint64, now uint32) (n in
 	})
 	return n, at, all
 }
+
+// sessionsMeanwhile is how many sessions a peer may have while its contributions are dropped.
+const sessionsMeanwhile = 1 << 10
+
+// isSince tells whether a generation is that of a session, or of one of the next.
+func isSince(gen, from uint32) bool { return (gen-from)&generationMask < sessionsMeanwhile }
 
 // Clear drops all contributions to a key, and tells whether there were any. Receivers are sent zeros.
 func (t *Table) Clear(key []byte, now uint32) bool {

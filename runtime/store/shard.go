@@ -64,6 +64,7 @@ type shard struct {
 
 	peers   []peerState // by the peer's number
 	changed bool        // receivers have news from this turn with the lock
+	behind  int64       // the shard's part of Table.behind
 	counted counters
 }
 

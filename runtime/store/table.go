@@ -37,6 +37,8 @@ type Table struct {
 	order   *byKey     // that receivers walk by at present, the newest one
 
 	shards  [numShards]shard
+	behind  atomic.Int64  // see giveWay
+	taken   atomic.Uint64 // counts how often receivers took something
 	updates atomic.Uint64
 	evicted atomic.Uint64 // keys
 	clock   atomic.Uint32 // the latest time that Tick or Apply was told
@@ -149,7 +151,7 @@ func (t *Table) Source(name string, def sticktable.Definition) (*Source, error) 
 	p := t.peers[number]
 	if other := t.otherKey(p, &def); other != nil {
 		t.undefine(p)
-		t.dropRows(uint16(number), nil, t.clock.Load())
+		t.dropRows(uint16(number), p.generation+1, t.clock.Load(), func(*shard) {})
 		p.refused = def
 		return nil, fmt.Errorf("%w: %s, and %s sends %s", ErrKey, def.KeyString(), other.name, other.def.KeyString())
 	}

@@ -185,6 +185,7 @@ func (t *Table) list(rows int) *byKey {
 func (s *shard) list(o *byKey) (fits bool) {
 	s.mu.Lock()
 	s.log.mark = s.log.head
+	s.countBehind()
 	o.heads[s.number] = s.log.head
 	s.mu.Unlock()
 	for from, all := uint64(0), false; !all; {

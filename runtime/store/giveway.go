@@ -1,0 +1,52 @@
+package store
+
+import "time"
+
+// What comes in bulk gives way to what happens just now: a peer that is taught anew, or whose contributions are dropped, changes all of a table at once, and a change behind a million others would reach the
+// nodes half a second late. Who makes such changes waits, for a moment, while those before are not sent; but not for receivers that take nothing.
+const (
+	newsInBulk   = 16 << 10 // changes of a table that no receiver has taken: 2 ms of work for one that is fast
+	newsInShard  = newsInBulk / numShards
+	giveWayEvery = time.Millisecond
+	giveWayMost  = 4 // times
+)
+
+// countBehind keeps Table.behind, the changes that no receiver has taken.
+func (s *shard) countBehind() {
+	behind := int64(s.log.head - s.log.mark)
+	if d := behind - s.behind; d != 0 {
+		s.behind = behind
+		s.t.behind.Add(d)
+	}
+}
+
+// GiveWay waits while there are many changes that no receiver has taken, 4 ms at most.
+func (src *Source) GiveWay() {
+	t := src.t
+	t.giveWay(func() bool { return t.behind.Load() > newsInBulk })
+}
+
+// giveWay is the same for changes of one shard.
+func (s *shard) giveWay() {
+	s.t.giveWay(func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.log.head-s.log.mark > newsInShard
+	})
+}
+
+func (t *Table) giveWay(many func() bool) {
+	if len(*t.cursors.Load()) == 0 {
+		return
+	}
+	for range giveWayMost {
+		if !many() {
+			return
+		}
+		taken := t.taken.Load()
+		time.Sleep(giveWayEvery)
+		if t.taken.Load() == taken {
+			return
+		}
+	}
+}

@@ -20,10 +20,16 @@ func (s *shard) countBehind() {
 	}
 }
 
-// GiveWay waits while there are many changes that no receiver has taken, 4 ms at most.
+// GiveWay waits while there are many changes that no receiver has taken, or the wheels are late, 4 ms at most.
 func (src *Source) GiveWay() {
 	t := src.t
 	t.giveWay(func() bool { return t.behind.Load() > newsInBulk })
+	for range giveWayMost {
+		if t.late.Load() < manyLate {
+			return
+		}
+		time.Sleep(giveWayEvery)
+	}
 }
 
 // giveWay is the same for changes of one shard.

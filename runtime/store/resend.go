@@ -41,7 +41,7 @@ func (s *shard) spent(row []uint32, now uint32) uint32 {
 
 // resends tells whether the row is to be sent again because of boundaries that its contributors went through since it was due, and takes that out of the bucket.
 func (s *shard) resends(row []uint32, now uint32) bool {
-	drifts, urgent := s.drifts(row, row[due]-s.spacing(row)-1, now)
+	drifts, urgent := s.drifts(row, row[due]-s.spacing(row)-uint32(s.lay.slack)-1, now)
 	if !drifts && row[meta]&owed == 0 {
 		return false
 	}

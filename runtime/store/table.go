@@ -39,6 +39,7 @@ type Table struct {
 	shards  [numShards]shard
 	behind  atomic.Int64  // see giveWay
 	taken   atomic.Uint64 // counts how often receivers took something
+	late    atomic.Int32  // shards whose wheels did not get through in the last Tick
 	updates atomic.Uint64
 	evicted atomic.Uint64 // keys
 	clock   atomic.Uint32 // the latest time that Tick or Apply was told
@@ -330,20 +331,54 @@ func (t *Table) Rows() int {
 	return n
 }
 
-// Tick lets time pass: contributions and entries whose life is over go, and rates are sent again where they would drift. It is to be called every 5 ms or so, and does
-// a bounded amount of work per shard.
+// Tick lets time pass: contributions and entries whose life is over go, and rates are sent again where they would drift. It is to be called every 5 ms or so, by one goroutine, and does
+// a bounded amount of work per shard. Where that was not enough the last time it takes the help of others, and readers are held back, see GiveWay: millions of keys that began to
+// be counted in one second enter their next periods in one second too.
 func (t *Table) Tick(now uint32) {
 	t.latest(now)
 	t.forgetLessons(now)
-	for i := range t.shards {
-		s := &t.shards[i]
-		if s.wheel.listed.Load() == 0 {
-			continue
+	late := int32(0)
+	if t.late.Load() >= manyLate {
+		late = t.turnTogether(now)
+	} else {
+		for i := range t.shards {
+			late += t.shards[i].turn(now)
 		}
-		s.mu.Lock()
-		s.wheel.advance(s, now, tickBudget)
-		s.unlock()
 	}
+	t.late.Store(late)
+}
+
+// manyLate is how many shards have to be late for that.
+const manyLate = numShards / 8
+
+// turnTogether turns the wheels of all shards, with a goroutine for every second thread that runs Go code, and gives the number of those that are late.
+func (t *Table) turnTogether(now uint32) int32 {
+	var next, late atomic.Int32
+	work := func() {
+		for i := next.Add(1); i <= numShards; i = next.Add(1) {
+			late.Add(t.shards[i-1].turn(now))
+		}
+	}
+	var others sync.WaitGroup
+	for range runtime.GOMAXPROCS(0)/2 - 1 {
+		others.Go(work)
+	}
+	work()
+	others.Wait()
+	return late.Load()
+}
+
+// turn turns the shard's wheel, and gives 1 if it is late.
+func (s *shard) turn(now uint32) (late int32) {
+	if s.wheel.listed.Load() == 0 {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	if !s.wheel.advance(s, now, tickBudget) {
+		late = 1
+	}
+	return late
 }
 
 // latest is the latest time that the table was told, now included. A sum is made as of that, once the lock is had: as of a time that was read before the wait for the lock a rate that is sent

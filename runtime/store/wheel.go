@@ -69,7 +69,7 @@ func (w *wheel) growth() int {
 
 // arm sees to it that the wheel looks at the row at the time at, or at the first tick after now if that has passed.
 func (w *wheel) arm(s *shard, r ref, row []uint32, at, now uint32) {
-	if row[meta]&armed != 0 && int32(row[due]-at) <= 0 {
+	if row[meta]&armed != 0 && int32(row[due]-at) <= s.lay.slack {
 		return // it looks early enough
 	}
 	if w.listed.Load() == 0 {

@@ -16,6 +16,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("STKTC_TEST_MAIN") != "" { // a test runs stktc as a process of its own
 		main()
 	}
+	flag.Set("test.parallel", "4") // scripts wait half of their time
 	testscript.Main(m, map[string]func(){"stktc": main})
 }
 

@@ -67,6 +67,7 @@ func loadFlags() []cli.Flag {
 		&cli.StringFlag{Category: how, Name: "idle", Usage: "`NAMES` of nodes that push nothing but updates that are timed; then only theirs are"},
 		&cli.IntFlag{Category: how, Name: "fill-rate", Usage: "updates a second in all while each key is pushed once, default as fast as the target takes them"},
 		&cli.StringFlag{Category: how, Name: "events", Usage: "`LIST` of what happens behind the load: relearn, forget, fade"},
+		&cli.DurationFlag{Category: how, Name: "linger", Value: 2 * time.Second, Usage: "with --events: how long idle nodes go on behind each"},
 		&cli.DurationFlag{Category: how, Name: "away", Value: 100 * time.Millisecond, Usage: "for how long, each time"},
 		&cli.StringFlag{Category: how, Name: "deaf", Usage: "`NAMES` of nodes that do not read during the load"},
 		&cli.StringFlag{Category: how, Name: "slow", Usage: "`NAMES` of nodes that read slowly during the load"},
@@ -88,7 +89,7 @@ func reportFlags() []cli.Flag {
 func config(ctx *cli.Context) (load.Config, error) {
 	c := load.Config{
 		Target: ctx.String("target"), TargetName: ctx.String("target-name"), Nodes: names(ctx), Listen: list(ctx.String("listen")),
-		Connect: ctx.Duration("connect-timeout"), PID: ctx.Int("pid"),
+		Connect: ctx.Duration("connect-timeout"), Linger: ctx.Duration("linger"), PID: ctx.Int("pid"),
 		Table: ctx.String("table"), From: ctx.String("from"), To: ctx.String("to"),
 		Reconnects: ctx.Int("reconnects"), Restarts: ctx.Int("restarts"), Idle: list(ctx.String("idle")), FillRate: ctx.Int("fill-rate"), Away: ctx.Duration("away"), Deaf: list(ctx.String("deaf")), Slow: list(ctx.String("slow")), SlowRate: ctx.Int("slow-rate"),
 		Settle: ctx.Duration("settle"), Looks: ctx.Int("looks"), LookEvery: ctx.Duration("look-every"),

@@ -20,7 +20,7 @@ func (c *command) latencyCommand() *cli.Command {
 		Description: "Two nodes do nothing but push updates that are timed until the other one has their sum, while two others do nothing, push --rate updates a\n" +
 			"second, or push flat out. Then the two others go through what makes an aggregator stall, with --many-keys keys: the table grows, sessions are lost and\n" +
 			"everything is taught anew, a node restarts with nothing so that what it had is dropped, and at last all entries expire.",
-		Flags: slices.Concat(trialFlags(1), loadFlag("duration", "updates"), []cli.Flag{
+		Flags: slices.Concat(trialFlags(1), loadFlag("duration", "updates", "linger"), []cli.Flag{
 			keysFlag(),
 			&cli.IntFlag{Category: how, Name: "rate", Value: 100_000, Usage: "`N` updates a second beside those that are timed"},
 			&cli.IntFlag{Category: how, Name: "probes", Value: 500, Usage: "`N` timed updates a second and node"},
@@ -81,7 +81,7 @@ func latencyCases(ctx *cli.Context) ([]latencyCase, error) {
 	if err != nil {
 		return nil, err
 	}
-	base.Nodes, base.Keys, base.Duration, base.Probes, base.Recorded, base.Looks = nodeNames(4), ctx.Int("keys"), ctx.Duration("duration"), ctx.Int("probes"), false, 1
+	base.Nodes, base.Keys, base.Duration, base.Probes, base.Recorded, base.Linger, base.Looks = nodeNames(4), ctx.Int("keys"), ctx.Duration("duration"), ctx.Int("probes"), false, ctx.Duration("linger"), 1
 	base.Idle = base.Nodes[2:]
 	keys := short(float64(base.Keys)) + " keys"
 	idle, paced, flat := base, base, base

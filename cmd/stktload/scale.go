@@ -16,7 +16,7 @@ func (c *command) scaleCommand() *cli.Command {
 		UsageText: "stktload scale [--runs N] [--procs LIST] [--nodes N] [--keys N] [--updates N] …",
 		Description: "Starts \"stktc run\" with GOMAXPROCS set to each of --procs in turn, and puts the same load on each as fast as it is taken. The load\n" +
 			"is recorded: encoded before it begins, and decoded and verified when it is over, so that the cores are free for the aggregator.",
-		Flags: slices.Concat(trialFlags(3), loadFlag("nodes", "updates", "order"), []cli.Flag{
+		Flags: slices.Concat(trialFlags(3), loadFlag("nodes", "updates", "order", "look-every"), []cli.Flag{
 			keysFlag(),
 			&cli.StringFlag{Category: how, Name: "procs", Value: "1,2", Usage: "`LIST` of GOMAXPROCS of the aggregator"},
 		}),

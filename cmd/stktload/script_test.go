@@ -12,7 +12,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expectations in testdata/script")
 
+// TestMain lets four scripts run at a time, unless -parallel says otherwise: they wait most of theirs.
 func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "4")
 	testscript.Main(m, map[string]func(){"stktload": main})
 }
 

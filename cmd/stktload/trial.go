@@ -41,7 +41,8 @@ func keysFlag() cli.Flag {
 func trial(ctx *cli.Context) (load.Config, error) {
 	cfg := load.Config{
 		TargetName: targetName, Target: "to be chosen", Table: "/t", From: ".raw", To: ".sum", Nodes: nodeNames(2),
-		Order: load.Scattered, Distribution: load.Uniform, Seed: ctx.Uint64("seed"), Settle: ctx.Duration("settle"), Looks: 2, Recorded: true,
+		Order: load.Scattered, Distribution: load.Uniform, Seed: ctx.Uint64("seed"), Settle: ctx.Duration("settle"), Recorded: true,
+		Looks: 2, LookEvery: ctx.Duration("look-every"), // as --look-every says where a command has it, else the usual
 	}
 	err := shape(ctx, &cfg)
 	return cfg, err

@@ -357,9 +357,9 @@ func TestTLSReload(t *testing.T) {
 // TestTLSDaemon: the binary takes certificates from the files that are there at the start and at each SIGHUP. A file that cannot be used leaves everything as it was, and its line is told.
 func TestTLSDaemon(t *testing.T) {
 	t.Parallel()
+	c := newCluster(t)
 	stktc := buildStktc(t)
 	f := newFiles(t)
-	c := newCluster(t)
 	own := f.ca.Pair(certtest.Leaf{Name: "first"})
 	file := filepath.Join(c.dir, "agg.cfg")
 	text := fmt.Sprintf("aggregations a\n  peer agg \"${AGG_ADDRESS}\" local ssl crt %s ca-file %s verify required\n  peer n1 %s\n  from .raw to .sum\n", own, f.ca.File(), c.nowhere())

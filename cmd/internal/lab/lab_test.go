@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,12 @@ import (
 	"stktc/cmd/internal/haproxy"
 	"stktc/cmd/internal/haproxy/haproxytest"
 )
+
+// TestMain lets four tests run at a time, unless -parallel says otherwise: they wait most of theirs.
+func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "4")
+	m.Run()
+}
 
 // runHosts runs the lab with a short limit. The directory of files and logs, if it was kept, is removed at the end.
 func runHosts(t *testing.T, ctx context.Context, hosts []Host, o Options) (right bool, out, progress string, err error) {

@@ -68,6 +68,7 @@ type Config struct {
 	Restarts   int           // times that each node forgets everything during the load, and is given back what the target knows of it
 	Idle       []string      // nodes that push nothing but probes; with any, only they time, each other
 	Events     []Event       // that happen behind the load, in this order
+	Linger     time.Duration // how long idle nodes go on behind an event, when the target may still be at work; 0: 2 s
 	Deaf       []string      // nodes that do not read during the load
 	Slow       []string      // nodes that read SlowRate at most during the load
 	SlowRate   int           // bytes a second
@@ -102,6 +103,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.LookEvery == 0 {
 		c.LookEvery = 2 * time.Second
+	}
+	if c.Linger == 0 {
+		c.Linger = 2 * time.Second
 	}
 	if c.ZipfExponent == 0 {
 		c.ZipfExponent = 1

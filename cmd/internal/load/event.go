@@ -19,9 +19,6 @@ const (
 
 var eventStages = map[Event]stage{Relearn: relearning, Forget: forgetting, Fade: fading}
 
-// linger is how long idle nodes go on behind an event: the target may still be at work.
-const linger = 2 * time.Second
-
 // fadeSlack is how long entries may outlive their time.
 const fadeSlack = time.Second
 
@@ -96,7 +93,7 @@ func (s *session) idle(at stage, now time.Time) time.Duration {
 	if n.l.unfinished.Load() > int32(len(n.l.Idle)) {
 		n.out.until = now
 		if at > loading {
-			n.out.until = now.Add(linger)
+			n.out.until = now.Add(n.l.Linger)
 		}
 	} else if !now.Before(n.out.until) {
 		n.done()

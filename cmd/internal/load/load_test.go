@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"strings"
@@ -13,6 +14,12 @@ import (
 	"stktc/runtime"
 	"stktc/topology/sticktable"
 )
+
+// TestMain lets eight tests run at a time, unless -parallel says otherwise: they wait most of theirs.
+func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "8")
+	m.Run()
+}
 
 // aggregator runs the real one for nodes, until the test ends, and gives its address.
 func aggregator(t *testing.T, addresses map[string]string, names ...string) string {
@@ -111,6 +118,7 @@ func mustBeRight(t *testing.T, c Config) *Report {
 
 // TestKeysAndTypes: whatever the keys and the data types are, everything is summed right.
 func TestKeysAndTypes(t *testing.T) {
+	t.Parallel()
 	for name, def := range keyShapes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,6 +141,7 @@ func TestKeysAndTypes(t *testing.T) {
 
 // TestRatesFade looks at rates of a short period through all of their decay.
 func TestRatesFade(t *testing.T) {
+	t.Parallel()
 	c := config("lb1", "lb2")
 	c.Definition.Columns[2].Period = time.Second
 	c.Target = aggregator(t, nil, c.Nodes...)
@@ -145,6 +154,7 @@ func TestRatesFade(t *testing.T) {
 }
 
 func TestManners(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*Config){
 		"in order":   func(c *Config) { c.Order = InOrder },
 		"zipf":       func(c *Config) { c.Distribution = Zipf },
@@ -192,6 +202,7 @@ func TestManners(t *testing.T) {
 
 // TestEvents: what happens behind the load costs no sum, and idle nodes time their pushes all the while.
 func TestEvents(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		event    Event
 		giveBack bool
@@ -205,7 +216,7 @@ func TestEvents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := config("lb1", "lb2", "lb3", "lb4")
-			cfg.Idle, cfg.Events = cfg.Nodes[2:], []Event{c.event}
+			cfg.Idle, cfg.Events, cfg.Linger = cfg.Nodes[2:], []Event{c.event}, 500*time.Millisecond
 			cfg.FillRate, cfg.Rate, cfg.Probes = 20_000, 50_000, 200
 			if c.event == Fade {
 				cfg.Definition.Expire = 3 * time.Second
@@ -232,6 +243,7 @@ func TestEvents(t *testing.T) {
 
 // TestCountsUpdates: what is told of updates in and out, on which every figure rests, is what the aggregator itself has taken and given.
 func TestCountsUpdates(t *testing.T) {
+	t.Parallel()
 	for name, isRecorded := range map[string]bool{"live": false, "recorded": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -257,6 +269,7 @@ func TestCountsUpdates(t *testing.T) {
 
 // TestPace: a paced load keeps its pace.
 func TestPace(t *testing.T) {
+	t.Parallel()
 	c := config("lb1", "lb2")
 	c.Target = aggregator(t, nil, c.Nodes...)
 	c.Rate, c.Updates, c.Probes = 20_000, 10_000, 0
@@ -268,6 +281,7 @@ func TestPace(t *testing.T) {
 
 // TestTargetDials: the nodes wait, and the target calls.
 func TestTargetDials(t *testing.T) {
+	t.Parallel()
 	c := config("lb1", "lb2")
 	addresses := map[string]string{}
 	for _, n := range c.Nodes {
@@ -280,6 +294,7 @@ func TestTargetDials(t *testing.T) {
 
 // TestAgain: a second run against a target that remembers the first one begins from nothing.
 func TestAgain(t *testing.T) {
+	t.Parallel()
 	c := config("lb1", "lb2")
 	c.Keys, c.Target = 20_000, aggregator(t, nil, c.Nodes...)
 	mustBeRight(t, c)
@@ -290,6 +305,7 @@ func TestAgain(t *testing.T) {
 }
 
 func TestCannotBePlayed(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*Config)
 		want   string
@@ -308,6 +324,7 @@ func TestCannotBePlayed(t *testing.T) {
 		"address taken":     {func(c *Config) { c.Listen = []string{c.Target, c.Target} }, "in use"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cfg := config("lb1", "lb2")
 			cfg.Target = aggregator(t, nil, cfg.Nodes...)
 			c.change(&cfg)
@@ -320,6 +337,7 @@ func TestCannotBePlayed(t *testing.T) {
 
 // TestHAProxyReceives: a real one takes all updates, and has of each key what the last node to push it said.
 func TestHAProxyReceives(t *testing.T) {
+	t.Parallel()
 	binary := haproxytest.Binary(t)
 	c := config("lb1", "lb2")
 	c.Table, c.To, c.Target, c.Keys = "/t", "", closedAddress(t), 300
@@ -345,6 +363,7 @@ func TestHAProxyReceives(t *testing.T) {
 
 // TestProgress: it is told, it grows, and its stages come in order.
 func TestProgress(t *testing.T) {
+	t.Parallel()
 	c := config("lb1", "lb2")
 	c.Target = aggregator(t, nil, c.Nodes...)
 	c.Updates, c.Rate = 30_000, 30_000

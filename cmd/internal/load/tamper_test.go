@@ -133,6 +133,7 @@ const (
 
 // TestFindsWhatIsWrong: whatever is done to one key's sums on one node, the report blames that.
 func TestFindsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		tamper  tamper
@@ -219,6 +220,7 @@ func checkBlame(t *testing.T, k *Look, columns string) {
 
 // TestForeignSums: sums of keys that nobody pushed are told.
 func TestForeignSums(t *testing.T) {
+	t.Parallel()
 	c := config("lb1", "lb2")
 	c.Target = tamper{update: of(func(u *peers.Update) []peers.Update {
 		foreign := *u

@@ -98,3 +98,30 @@ func BenchmarkThrough(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFill is an update of a table that two peers teach from nothing, each in an order of its own.
+func BenchmarkFill(b *testing.B) {
+	const keys = 1_000_000
+	var orders [2][]int
+	for i := range orders {
+		orders[i] = rand.New(rand.NewPCG(1, uint64(i))).Perm(keys)
+	}
+	for b.Loop() {
+		t := New("t.sum")
+		var sources [2]*Source
+		for i, name := range []string{"lb1", "lb2"} {
+			t.Begin(name)
+			sources[i], _ = t.Source(name, benchDef)
+		}
+		for at := 0; at < keys; at += 4096 {
+			for i, src := range sources {
+				var batch Batch
+				for _, k := range orders[i][at:min(at+4096, keys)] {
+					batch.Add(binary.BigEndian.AppendUint32(nil, uint32(k)), 3_600_000, []uint64{5, 6, uint64(k % 9000), 10, 3})
+				}
+				src.Apply(&batch, uint32(10_000+at/1000))
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2/keys, "ns/update")
+}

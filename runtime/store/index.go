@@ -49,10 +49,10 @@ func (x *index) after(at int) int {
 	return at
 }
 
-// insert notes a row. hashOf gives the hash of any row: when the buckets get full all rows find new places.
-func (x *index) insert(a *arena, hash uint64, r ref, hashOf func(ref) uint64) {
+// insert notes a row of the shard: when the buckets get full all rows find new places.
+func (x *index) insert(s *shard, hash uint64, r ref) {
 	if x.used >= fullLoad*len(x.buckets) {
-		x.resize(a, hashOf)
+		x.resize(s)
 	}
 	x.put(hash, r)
 	x.used++
@@ -70,17 +70,31 @@ func (x *index) put(hash uint64, r ref) {
 }
 
 // resize makes half as many buckets again: with 64 shards a table of 10 million keys moves 160,000 rows at a time, in some milliseconds.
-func (x *index) resize(a *arena, hashOf func(ref) uint64) {
+func (x *index) resize(s *shard) {
 	old := *x
-	x.allocate(a, x.more())
+	x.allocate(s.t.arena, x.more())
 	for i := range old.buckets {
+		if next := i + resizeAhead; next < len(old.buckets) {
+			old.buckets[next].warm(s)
+		}
 		for _, r := range old.buckets[i].refs {
 			if r != noRef {
-				x.put(hashOf(r), r)
+				x.put(s.hashOf(r), r)
 			}
 		}
 	}
-	a.putWords(old.words)
+	s.t.arena.putWords(old.words)
+}
+
+// resizeAhead is how many buckets ahead of those that move rows are brought near.
+const resizeAhead = 2
+
+func (b *bucket) warm(s *shard) {
+	for _, r := range b.refs {
+		if r != noRef {
+			prefetch(&s.row(r)[headWords])
+		}
+	}
 }
 
 // growth is how many bytes one more row would take, 0 as long as there is room.

@@ -151,7 +151,7 @@ func (s *shard) create(class int, hash uint64, key []byte) ref {
 	row := s.row(r)
 	copy(s.keyBytes(row), key)
 	row[seq] = uint32(s.log.mark - 1) // no receiver waits for it
-	s.index.insert(s.t.arena, hash, r, s.hashOf)
+	s.index.insert(s, hash, r)
 	s.rows++
 	return r
 }

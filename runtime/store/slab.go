@@ -79,17 +79,17 @@ func (s *shard) newRow(class int) ref {
 		}
 	}
 	use := &sl.use[n]
-	slot := int(use.fresh)
-	if use.first != 0 {
-		slot = int(use.first - 1)
-		use.first = uint16(sl.chunks[n][slot*sl.stride+seq])
-	} else {
-		use.fresh++
-	}
 	use.rows++
 	sl.rows++
-	r := newRef(class, n, slot)
+	if use.first == 0 {
+		use.fresh++
+		r := newRef(class, n, int(use.fresh-1))
+		s.row(r)[meta] = inUse // the rest is 0, as the chunk was
+		return r
+	}
+	r := newRef(class, n, int(use.first-1))
 	row := s.row(r)
+	use.first = uint16(row[seq])
 	clear(row)
 	row[meta] = inUse
 	return r

@@ -78,6 +78,7 @@ func (src *Source) Apply(b *Batch, now uint32) {
 		}
 	}
 	t.updates.Add(uint64(n))
+	src.since += n
 }
 
 // applyAll makes the batch's updates of this shard, with width values each, and tells whether the source lives.

@@ -7,6 +7,7 @@ import "time"
 const (
 	newsInBulk   = 16 << 10 // changes of a table that no receiver has taken: 2 ms of work for one that is fast
 	newsInShard  = newsInBulk / numShards
+	bulk         = 4096 // updates of one peer
 	giveWayEvery = time.Millisecond
 	giveWayMost  = 4 // times
 )
@@ -20,16 +21,18 @@ func (s *shard) countBehind() {
 	}
 }
 
-// GiveWay waits while there are many changes that no receiver has taken, or the wheels are late, 4 ms at most.
+// GiveWay waits while there are many changes that no receiver has taken, or the wheels are late, 4 ms at most: not if no receiver has taken anything since it was called last, and not for every call, but after
+// some thousand updates.
 func (src *Source) GiveWay() {
 	t := src.t
-	t.giveWay(func() bool { return t.behind.Load() > newsInBulk })
-	for range giveWayMost {
-		if t.late.Load() < manyLate {
-			return
-		}
-		time.Sleep(giveWayEvery)
+	taken := t.taken.Load()
+	idle := taken == src.taken
+	src.taken = taken
+	if idle || src.since < bulk {
+		return
 	}
+	src.since = 0
+	t.giveWay(func() bool { return t.behind.Load() > newsInBulk || t.late.Load() >= manyLate })
 }
 
 // giveWay is the same for changes of one shard.
@@ -41,12 +44,12 @@ func (s *shard) giveWay() {
 	})
 }
 
-func (t *Table) giveWay(many func() bool) {
+func (t *Table) giveWay(must func() bool) {
 	if len(*t.cursors.Load()) == 0 {
 		return
 	}
 	for range giveWayMost {
-		if !many() {
+		if !must() {
 			return
 		}
 		taken := t.taken.Load()

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,6 +59,19 @@ func TestGiveWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table, src := storm(t)
 		enc, _ := table.Encoder(plainAppender)
+		c := table.Subscribe(func() {})
+		readAll := func() {
+			for all := false; !all; {
+				all, _ = c.Encode(&Stretch{}, 1<<20, 10_000, enc)
+			}
+		}
+		put := func(n uint32) {
+			var batch Batch
+			for k := range n {
+				batch.Add(binary.BigEndian.AppendUint32(nil, k), 3_600_000, []uint64{0, 11, 0})
+			}
+			src.Apply(&batch, 10_001)
+		}
 		waits := func(what string, want time.Duration) {
 			t.Helper()
 			began := time.Now()
@@ -65,34 +79,38 @@ func TestGiveWay(t *testing.T) {
 				t.Errorf("%s: waits for %v, want %v", what, time.Since(began), want)
 			}
 		}
-		waits("without receivers", 0)
-		c := table.Subscribe(func() {})
-		waits("at the begin of a walk", 0) // what is walked is not news
-		for all := false; !all; {
-			all, _ = c.Encode(&Stretch{}, 1<<20, 10_000, enc)
+		waits("before anything is read", 0)
+		readAll()
+		put(newsInBulk + 1)
+		waits("when a receiver has just read, and does not any more", giveWayEvery)
+		put(newsInBulk + 1)
+		waits("with a receiver that takes nothing", 0)
+		slowly := func(times int) (wait func()) {
+			var reading sync.WaitGroup
+			reading.Go(func() {
+				for range times {
+					time.Sleep(giveWayEvery / 2)
+					c.Encode(&Stretch{}, 1, 10_000, enc)
+					time.Sleep(giveWayEvery / 2)
+				}
+			})
+			return reading.Wait
 		}
-		var batch Batch
-		for k := range uint32(newsInBulk + 1) {
-			batch.Add(binary.BigEndian.AppendUint32(nil, k), 3_600_000, []uint64{0, 11, 0})
-		}
-		src.Apply(&batch, 10_001)
-		waits("with a receiver that takes nothing", giveWayEvery)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for range 3 {
-				time.Sleep(giveWayEvery / 2)
-				c.Encode(&Stretch{}, 1, 10_000, enc)
-				time.Sleep(giveWayEvery / 2)
-			}
-		}()
+		c.Encode(&Stretch{}, 1, 10_000, enc)
+		put(newsInBulk)
+		wait := slowly(3)
 		waits("with one that reads slowly", giveWayEvery)
-		<-done
-		for all := false; !all; {
-			all, _ = c.Encode(&Stretch{}, 1<<20, 10_000, enc)
-		}
-		waits("when all is read", 0)
+		put(100)
+		waits("after few updates", 0)
+		wait()
+		readAll()
+		put(bulk)
+		waits("when nearly all is read", 0)
 		table.Tick(20_100)
+		readAll()
+		put(bulk)
+		wait = slowly(giveWayMost)
 		waits("with late wheels", giveWayMost*giveWayEvery)
+		wait()
 	})
 }

@@ -115,6 +115,8 @@ type Source struct {
 	number uint16
 	gen    uint32
 	expire uint32 // ms, the longest life of its entries; Forever where they do not expire
+	since  int    // updates since it gave way
+	taken  uint64 // Table.taken when it was asked to
 
 	moves []move // this and dead are guarded by every shard's lock: written under all of them, read under any
 	dead  bool

@@ -131,7 +131,7 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 		s.markPartial(s.row(r), hash, now)
 	}
 	row := s.row(r)
-	i := findContribution(s, row, src.number)
+	i := s.contributions(row).find(src.number)
 	added := i < 0
 	if added {
 		if r = s.makeRoom(r, now); r == noRef {
@@ -142,16 +142,8 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 		i = count(row)
 		row[meta]++
 	}
-	c := s.contribution(row, i)
-	c[who] = uint32(src.number) | src.gen<<generationShift
-	life = min(life, src.expire)
-	if life == Forever {
-		c[who] |= noDeadline
-	}
-	c[deadline] = now + min(life, maxLife)
-	for m := range src.moves {
-		src.moves[m].store(c[contribHead:], values, now)
-	}
+	c := s.contributions(row)
+	src.write(c, i, life, values, now)
 	if row[meta]&partial != 0 {
 		s.review(r, row, now)
 	}
@@ -164,20 +156,24 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 		s.rearm(r, row, now) // from now on periods of the others count too
 		return
 	}
-	s.arm(r, row, c, now)
+	s.arm(r, row, c, i, now)
+}
+
+// write makes the i-th contribution what an update says.
+func (src *Source) write(c contributions, i int, life uint32, values []uint64, now uint32) {
+	life = min(life, src.expire)
+	says := uint32(src.number) | src.gen<<generationShift
+	if life == Forever {
+		says |= noDeadline
+	}
+	c.column(who)[i], c.column(deadline)[i] = says, now+min(life, maxLife)
+	for m := range src.moves {
+		src.moves[m].store(c, i, values, now)
+	}
 }
 
 // maxLife is the longest life that wrapping 32-bit times can tell from the past, 24.8 days: also the longest that HAProxy configures.
 const maxLife = math.MaxInt32 - 1<<10
-
-func findContribution(s *shard, row []uint32, peer uint16) int {
-	for i := range count(row) {
-		if uint16(s.contribution(row, i)[who]) == peer {
-			return i
-		}
-	}
-	return -1
-}
 
 // makeRoom sees to it that the row has room for one more contribution, and gives its place; noRef if there cannot be one more.
 func (s *shard) makeRoom(r ref, now uint32) ref {
@@ -193,14 +189,6 @@ func (s *shard) makeRoom(r ref, now uint32) ref {
 		return noRef
 	}
 	return s.grow(r)
-}
-
-// dropContribution removes the i-th contribution; the last takes its place.
-func (s *shard) dropContribution(row []uint32, i int) {
-	last := count(row) - 1
-	copy(s.contribution(row, i), s.contribution(row, last))
-	clear(s.contribution(row, last))
-	row[meta]--
 }
 
 // unlock ends a turn with the shard: receivers learn that there is something for them.

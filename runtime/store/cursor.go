@@ -181,11 +181,11 @@ type outgoing struct {
 // outgoing makes a row's sum, and tells whether there is something to send. A row without contributions that count goes out as zeros with 1 ms to live, if it ever went out.
 func (s *shard) outgoing(row []uint32, now uint32) (u outgoing, some bool) {
 	counting := s.counting(row)
-	if len(counting) == 0 && row[meta]&sentOnce == 0 || row[meta]&partial != 0 {
+	if counting.n() == 0 && row[meta]&sentOnce == 0 || row[meta]&partial != 0 {
 		return u, false
 	}
 	u.id = max(1, row[seq]*numShards+uint32(s.number))
-	if len(counting) == 0 {
+	if counting.n() == 0 {
 		u.life = 1
 	} else {
 		u.lasts = s.life(counting, now)
@@ -268,21 +268,18 @@ func GiveBack(def sticktable.Definition) sticktable.Definition {
 
 func (s *shard) collectOwn(moves []move, number uint16, gen uint32, from uint64, now uint32, values []uint64, emit Emit) (uint64, bool) {
 	return s.eachRow(from, func(r ref, row []uint32) bool {
-		i := findContribution(s, row, number)
-		if i < 0 {
-			return true
-		}
-		c := s.contribution(row, i)
-		if generation(c) == gen {
+		c := s.contributions(row)
+		i := c.find(number)
+		if i < 0 || generation(c.column(who)[i]) == gen {
 			return true
 		}
 		clear(values)
 		for m := range moves {
-			moves[m].load(c[contribHead:], values, now)
+			moves[m].load(c, i, values, now)
 		}
 		life := uint32(0)
-		if c[who]&noDeadline == 0 {
-			life = max(1, clampPast(c[deadline]-now))
+		if left := c.life(i, now); left != Forever {
+			life = max(1, left)
 		}
 		return emit(uint32(r)|1<<31, life, s.key(row), values)
 	})

@@ -8,20 +8,8 @@ import (
 
 const rateKind = sticktable.FreqCtr
 
-// counting lists the row's contributions that count. It is good until the next call.
-func (s *shard) counting(row []uint32) [][]uint32 {
-	list := s.scratch[:0]
-	for i := range count(row) {
-		if c := s.contribution(row, i); s.counts(c) {
-			list = append(list, c)
-		}
-	}
-	s.scratch = list
-	return list
-}
-
 // sum writes the aggregated values of contributions at now into s.values, in slots.
-func (s *shard) sum(live [][]uint32, now uint32) []uint64 {
+func (s *shard) sum(live contributions, now uint32) []uint64 {
 	for i := range s.lay.fields {
 		f := &s.lay.fields[i]
 		if f.off {
@@ -47,42 +35,50 @@ func (s *shard) sum(live [][]uint32, now uint32) []uint64 {
 }
 
 // total adds a counter's contributions; it stops at the type's width.
-func (f *field) total(live [][]uint32) (total uint64) {
-	at := contribHead + f.word
+func (f *field) total(live contributions) (total uint64) {
+	low := live.column(firstValue + f.word)
 	if f.kind == sticktable.ULongLong {
-		for _, c := range live {
-			total = addSaturated(total, uint64(c[at])|uint64(c[at+1])<<32)
+		high := live.column(firstValue + f.word + 1)[:len(low)]
+		for i, w := range low {
+			total = addSaturated(total, uint64(w)|uint64(high[i])<<32)
 		}
 		return total
 	}
-	for _, c := range live {
-		total += uint64(c[at])
+	for _, w := range low {
+		total += uint64(w)
 	}
 	return min(total, math.MaxUint32)
 }
 
-func (f *field) greatest(live [][]uint32) (v uint64) {
-	for _, c := range live {
-		v = max(v, uint64(c[contribHead+f.word]))
+func (f *field) greatest(live contributions) (v uint64) {
+	for _, w := range live.column(firstValue + f.word) {
+		v = max(v, uint64(w))
 	}
 	return v
 }
 
-func (s *shard) totalConnected(f *field, live [][]uint32) (total uint64) {
-	for _, c := range live {
-		if s.peer(uint16(c[who])).connected {
-			total += uint64(c[contribHead+f.word])
+func (s *shard) totalConnected(f *field, live contributions) (total uint64) {
+	numbers := live.column(who)
+	for i, w := range live.column(firstValue + f.word) {
+		if s.peer(uint16(numbers[i])).connected {
+			total += uint64(w)
 		}
 	}
 	return min(total, math.MaxUint32)
 }
 
+// rateColumns are the ticks of a rate's contributions, and its counts of their present and their previous period.
+func (f *field) rateColumns(c contributions) (ticks, currs, prevs []uint32) {
+	ticks = c.column(firstValue + f.word)
+	return ticks, c.column(firstValue + f.word + 1)[:len(ticks)], c.column(firstValue + f.word + 2)[:len(ticks)]
+}
+
 // rate adds a rate's contributions.
-func (f *field) rate(live [][]uint32, now uint32) rateSum {
+func (f *field) rate(live contributions, now uint32) rateSum {
 	sum := rateSum{period: f.period}
-	at := contribHead + f.word
-	for _, c := range live {
-		sum.add(rotated(c[at], c[at+1], c[at+2], f.period, now))
+	ticks, currs, prevs := f.rateColumns(live)
+	for i, tick := range ticks {
+		sum.add(rotated(tick, currs[i], prevs[i], f.period, now))
 	}
 	return sum
 }

@@ -152,8 +152,8 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 	} else {
 		s.counted.coalesced++
 	}
-	if added && count(row) > 1 {
-		s.rearm(r, row, now) // from now on periods of the others count too
+	if added && c.n() == 2 {
+		s.rearm(r, row, now) // from now on periods of the other count too
 		return
 	}
 	s.arm(r, row, c, i, now)

@@ -143,7 +143,11 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 		row[meta]++
 	}
 	c := s.contributions(row)
+	tell := s.replace(row, c, i, added, now)
 	src.write(c, i, life, values, now)
+	if tell {
+		s.account(s.sums(row), c, i, true)
+	}
 	if row[meta]&partial != 0 {
 		s.review(r, row, now)
 	}

@@ -26,9 +26,12 @@ type contributions struct {
 	count int32
 }
 
-// contributions gives the row's; they alias it. For how many there is room follows from the row's length, s.fixed + s.contrib<<class.
+// contributions gives the row's; they alias it. For how many there is room follows from the row's length, of which contributions have s.contrib<<class.
 func (s *shard) contributions(row []uint32) contributions {
 	words := row[s.fixed:]
+	if len(row) >= s.large {
+		words = words[s.lay.sumWords:]
+	}
 	class := bits.TrailingZeros32(uint32(len(words))) - bits.TrailingZeros32(uint32(s.contrib))
 	return contributions{words, 1 << (class & 31), int32(count(row))}
 }
@@ -103,4 +106,5 @@ func (s *shard) dropContribution(row []uint32, i int) {
 	c.move(i, c.n()-1, s.contrib)
 	c.clear(c.n()-1, s.contrib)
 	row[meta]--
+	row[meta] &^= summed
 }

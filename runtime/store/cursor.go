@@ -180,21 +180,20 @@ type outgoing struct {
 
 // outgoing makes a row's sum, and tells whether there is something to send. A row without contributions that count goes out as zeros with 1 ms to live, if it ever went out.
 func (s *shard) outgoing(row []uint32, now uint32) (u outgoing, some bool) {
-	counting := s.counting(row)
-	if counting.n() == 0 && row[meta]&sentOnce == 0 || row[meta]&partial != 0 {
+	if row[meta]&partial != 0 {
 		return u, false
 	}
-	u.id = max(1, row[seq]*numShards+uint32(s.number))
-	if counting.n() == 0 {
-		u.life = 1
-	} else {
-		u.lasts = s.life(counting, now)
-		u.life = max(1, u.lasts) // over, but not looked at by the wheel yet; 0 would mean for ever to a table without expire
-		if u.lasts == Forever {
-			u.life = 0
-		}
+	n, lasts := s.sumOf(row, now)
+	if n == 0 && row[meta]&sentOnce == 0 {
+		return u, false
 	}
-	u.values = s.sum(counting, now)
+	u.id, u.life, u.values = max(1, row[seq]*numShards+uint32(s.number)), 1, s.values
+	if n > 0 {
+		u.lasts, u.life = lasts, max(1, lasts) // over, but not looked at by the wheel yet; 0 would mean for ever to a table without expire
+	}
+	if u.lasts == Forever {
+		u.life = 0
+	}
 	return u, true
 }
 

@@ -109,6 +109,7 @@ func (s *shard) settle(row []uint32, now uint32) {
 		for i, tick := range ticks {
 			if e := now - tick; e >= 2*f.period && int32(e) >= 0 {
 				ticks[i], currs[i], prevs[i] = now, 0, 0
+				row[meta] &^= summed
 			}
 		}
 	}

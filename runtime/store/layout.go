@@ -16,15 +16,18 @@ type field struct {
 	period uint32 // ms, of FreqCtr
 	slot   int    // first of its slots in a list of values, see Slots
 	word   int    // first of its words in a contribution's values
+	sum    int    // first of its words in the sums that a row keeps, if it is kept there
 }
 
 // layout is how a definition's values lie in memory.
 type layout struct {
-	fields  []field
-	slots   int
-	words   int
-	rates   bool // some field is a FreqCtr
-	connCur bool // some field counts connected peers only
+	fields []field
+	slots  int
+	words  int
+
+	sumWords int  // of the sums that a row keeps
+	rates    bool // some field is a FreqCtr
+	connCur  bool // some field counts connected peers only
 
 	shortestPeriod uint32 // ms, of the rates
 	expire         uint32 // ms; the longest life there is where entries do not expire
@@ -36,10 +39,12 @@ type layout struct {
 var kindSlots = map[sticktable.ValueKind]int{sticktable.SInt: 1, sticktable.UInt: 1, sticktable.ULongLong: 1, sticktable.FreqCtr: 3}
 var kindWords = map[sticktable.ValueKind]int{sticktable.SInt: 1, sticktable.UInt: 1, sticktable.ULongLong: 2, sticktable.FreqCtr: 3}
 
+var sumWords = map[sticktable.Arithmetic]int{sticktable.Sum: counterSumWords, sticktable.SumRate: rateSumWords}
+
 // newLayout lays out the definition. Slots are those of a wire update: one for an integer, three for a FreqCtr (elapsed ms, current, previous),
 // none for a Dict, column after column, element after element.
 func newLayout(def *sticktable.Definition) *layout {
-	l := &layout{keyLen: def.KeyLen, keyWords: (def.KeyLen + 3) / 4, isString: def.Key == sticktable.String, expire: maxLife}
+	l := &layout{keyLen: def.KeyLen, keyWords: (def.KeyLen + 3) / 4, isString: def.Key == sticktable.String, expire: maxLife, sumWords: sumsHead}
 	if def.Expire > 0 {
 		l.expire = uint32(min(def.Expire/time.Millisecond, maxLife))
 	}
@@ -50,8 +55,9 @@ func newLayout(def *sticktable.Definition) *layout {
 				continue
 			}
 			l.fields = append(l.fields, field{
-				typ: c.Type, kind: spec.Kind, arith: spec.Arithmetic, period: uint32(c.Period / time.Millisecond), slot: l.slots, word: l.words,
+				typ: c.Type, kind: spec.Kind, arith: spec.Arithmetic, period: uint32(c.Period / time.Millisecond), slot: l.slots, word: l.words, sum: l.sumWords,
 			})
+			l.sumWords += sumWords[spec.Arithmetic]
 			l.slots += kindSlots[spec.Kind]
 			l.words += kindWords[spec.Kind]
 			if p := uint32(c.Period / time.Millisecond); spec.Kind == sticktable.FreqCtr && (!l.rates || p < l.shortestPeriod) {

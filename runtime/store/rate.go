@@ -59,7 +59,7 @@ func (s *rateSum) value() (elapsed, curr, prev uint64) {
 	curr = s.curr
 	period := uint64(s.period)
 	switch {
-	case s.counting == 0:
+	case s.curr|s.prev == 0:
 		return 0, 0, 0
 	case s.prev == 0:
 		elapsed = s.currAge / curr
@@ -69,13 +69,6 @@ func (s *rateSum) value() (elapsed, curr, prev uint64) {
 	}
 	curr = min(curr, math.MaxUint32)
 	return elapsed, curr, min(s.prev, math.MaxUint32-curr)
-}
-
-func addSaturated(a, b uint64) uint64 {
-	if a+b < a {
-		return math.MaxUint64
-	}
-	return a + b
 }
 
 // Rate reads a FreqCtr as HAProxy displays it (freq_ctr_total): events in the sliding period, of ms, that ends now. The three numbers are those of an update.

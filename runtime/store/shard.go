@@ -32,7 +32,8 @@ type shard struct {
 	t       *Table
 	number  int
 	lay     *layout
-	fixed   int // words before a row's contributions
+	fixed   int // words of a row's head and key
+	large   int // length of the shortest rows that keep sums
 	contrib int // words of a contribution
 	slabs   [numClasses]slab
 	class   int // that rows are made in: most get there
@@ -59,8 +60,13 @@ func (s *shard) reset(lay *layout) {
 	s.fixed, s.contrib = headWords+lay.keyWords, firstValue+lay.words
 	s.empty()
 	for c := range s.slabs {
-		s.slabs[c].init(s.fixed + s.contrib<<c)
+		stride := s.fixed + s.contrib<<c
+		if c >= sumsFrom {
+			stride += lay.sumWords
+		}
+		s.slabs[c].init(stride)
 	}
+	s.large = s.slabs[sumsFrom].stride
 	s.class = 0
 	s.index.empty(s.t.arena)
 	s.log.reset(s.t.arena)
@@ -154,6 +160,7 @@ func (s *shard) grow(r ref) ref {
 	}
 	old, row := s.row(r), s.row(to)
 	copy(row[:s.fixed], old)
+	row[meta] &^= summed
 	s.contributions(row).copyColumns(s.contributions(old), s.contrib)
 	s.index.replace(s.hashOf(r), r, to)
 	s.log.replace(r, to, row)

@@ -2,11 +2,22 @@ package store
 
 import (
 	"math"
+	"math/bits"
 
 	"stktc/topology/sticktable"
 )
 
 const rateKind = sticktable.FreqCtr
+
+// sumOf writes the row's sum at now into s.values, in slots, and gives how many contributions are in it and their life.
+func (s *shard) sumOf(row []uint32, now uint32) (n int, life uint32) {
+	if k := s.sums(row); k != nil {
+		return s.kept(row, k, now)
+	}
+	c := s.counting(row)
+	s.sum(c, now)
+	return c.n(), s.life(c, now)
+}
 
 // sum writes the aggregated values of contributions at now into s.values, in slots.
 func (s *shard) sum(live contributions, now uint32) []uint64 {
@@ -16,38 +27,54 @@ func (s *shard) sum(live contributions, now uint32) []uint64 {
 			clear(s.values[f.slot : f.slot+kindSlots[f.kind]])
 			continue
 		}
-		switch f.arith {
-		case sticktable.SumRate:
-			v := s.values[f.slot : f.slot+3]
-			rate := f.rate(live, now)
-			v[0], v[1], v[2] = rate.value()
-		case sticktable.Sum:
-			s.values[f.slot] = f.total(live)
-		case sticktable.SumConnected:
-			s.values[f.slot] = s.totalConnected(f, live)
-		case sticktable.Greatest:
-			s.values[f.slot] = f.greatest(live)
-		default:
-			s.values[f.slot] = 0
-		}
+		s.sumField(f, live, now)
 	}
 	return s.values
 }
 
-// total adds a counter's contributions; it stops at the type's width.
-func (f *field) total(live contributions) (total uint64) {
+func (s *shard) sumField(f *field, live contributions, now uint32) {
+	switch f.arith {
+	case sticktable.SumRate:
+		v := s.values[f.slot : f.slot+3]
+		rate := f.rate(live, now)
+		v[0], v[1], v[2] = rate.value()
+	case sticktable.Sum:
+		s.values[f.slot] = f.clamp(f.exact(live))
+	case sticktable.SumConnected:
+		s.values[f.slot] = s.totalConnected(f, live)
+	case sticktable.Greatest:
+		s.values[f.slot] = f.greatest(live)
+	default:
+		s.values[f.slot] = 0
+	}
+}
+
+// exact adds a counter's contributions: 64 bits, and how often they overflowed.
+func (f *field) exact(live contributions) (total uint64, carries uint32) {
 	low := live.column(firstValue + f.word)
 	if f.kind == sticktable.ULongLong {
 		high := live.column(firstValue + f.word + 1)[:len(low)]
 		for i, w := range low {
-			total = addSaturated(total, uint64(w)|uint64(high[i])<<32)
+			sum, carry := bits.Add64(total, uint64(w)|uint64(high[i])<<32, 0)
+			total, carries = sum, carries+uint32(carry)
 		}
-		return total
+		return total, carries
 	}
 	for _, w := range low {
 		total += uint64(w)
 	}
-	return min(total, math.MaxUint32)
+	return total, 0
+}
+
+// clamp stops a counter's sum at the type's width.
+func (f *field) clamp(total uint64, carries uint32) uint64 {
+	switch {
+	case f.kind != sticktable.ULongLong:
+		return min(total, math.MaxUint32)
+	case carries > 0:
+		return math.MaxUint64
+	}
+	return total
 }
 
 func (f *field) greatest(live contributions) (v uint64) {

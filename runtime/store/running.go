@@ -1,0 +1,259 @@
+package store
+
+import (
+	"math"
+	"math/bits"
+
+	"stktc/topology/sticktable"
+)
+
+// A row with room for many contributions keeps sums of those that count, between its key and them: an update changes one, and making a sum of all would be to read 2 KiB for 64.
+// The sums of rates hold from a time on up to the first boundary of a contribution's periods, as in between every age grows alike; then they are made anew. So they
+// are when a contribution goes, or comes to count.
+const (
+	sumsFrom        = 4       // the class: with room for 8, loops over them are as fast
+	summed   uint32 = 1 << 30 // in meta: the sums are right, those of rates as long as they hold
+)
+
+// Words of the sums. Behind them come those of the fields: a counter's 64 bits and a word of carries; of a rate what is in rateSum, 64 bits each.
+const (
+	sumAsOf  = iota // the time that the rates' ages are of
+	sumUntil        // when the sums of rates are right no more
+	sumCount        // contributions that count
+	sumEver         // those of them without an end
+	sumLast         // no deadline is later
+	sumLasts        // 1 if one is as late, or all have passed; of those without an end it says nothing
+	sumsHead
+)
+
+const (
+	counterSumWords = 3
+	rateSumWords    = 8
+)
+
+// sums are those of a row with room for many; they alias it.
+type sums []uint32
+
+// sums gives the row's sums; nil if it keeps none.
+func (s *shard) sums(row []uint32) sums {
+	if len(row) < s.large {
+		return nil
+	}
+	return sums(row[s.fixed : s.fixed+s.lay.sumWords])
+}
+
+func (k sums) long(at int) uint64 { return uint64(k[at]) | uint64(k[at+1])<<32 }
+
+func (k sums) setLong(at int, v uint64) { k[at], k[at+1] = uint32(v), uint32(v>>32) }
+
+// hold tells whether the sums of rates are right at a time.
+func (k sums) hold(at uint32) bool { return at-k[sumAsOf] < k[sumUntil]-k[sumAsOf] }
+
+// replace prepares the row's sums for a change of the i-th contribution at now, and tells whether they are to be told of what it is then. Nothing has to be taken out of them
+// for one that is added.
+func (s *shard) replace(row []uint32, c contributions, i int, added bool, now uint32) bool {
+	if row[meta]&summed == 0 {
+		return false
+	}
+	k := s.sums(row)
+	if int32(now-k[sumAsOf]) < 0 {
+		now = k[sumAsOf] // it was read before the wait for the lock
+	}
+	if !k.hold(now) {
+		row[meta] &^= summed
+		return false
+	}
+	s.ageTo(k, now)
+	if !added {
+		s.account(k, c, i, false)
+	}
+	return true
+}
+
+// ageTo makes the sums' ages those of a later time.
+func (s *shard) ageTo(k sums, now uint32) {
+	if k[sumAsOf] == now {
+		return
+	}
+	for j := range s.lay.fields {
+		if f := &s.lay.fields[j]; f.arith == sticktable.SumRate {
+			r := k.rate(f, now)
+			k.setLong(f.sum+4, r.currAge)
+			k.setLong(f.sum+6, r.prevAge)
+		}
+	}
+	k[sumAsOf] = now
+}
+
+// rate gives the sum of a rate at a time at which it holds.
+func (k sums) rate(f *field, now uint32) rateSum {
+	w := k[f.sum : f.sum+rateSumWords]
+	r := rateSum{period: f.period, curr: w.long(0), prev: w.long(2), currAge: w.long(4), prevAge: w.long(6)}
+	later := uint64(now - k[sumAsOf])
+	r.currAge += r.curr * later
+	r.prevAge += r.prev * later
+	return r
+}
+
+// account adds the i-th contribution to the sums, if it counts, or takes it out of them as it was added.
+func (s *shard) account(k sums, c contributions, i int, add bool) {
+	w := c.column(who)[i]
+	if s.standbys != 0 && !s.counts(w) {
+		return
+	}
+	sign := uint64(1)
+	if !add {
+		sign = math.MaxUint64
+	}
+	k[sumCount] += uint32(sign)
+	k.lasts(w, c.column(deadline)[i], add)
+	for j := range s.lay.fields {
+		switch f := &s.lay.fields[j]; f.arith {
+		case sticktable.Sum:
+			k.count(f, c, i, add)
+		case sticktable.SumRate:
+			k.turn(f, c, i, sign)
+		}
+	}
+}
+
+// lasts accounts for a contribution's deadline.
+func (k sums) lasts(who, deadline uint32, add bool) {
+	switch {
+	case who&noDeadline != 0 && add:
+		k[sumEver]++
+	case who&noDeadline != 0:
+		k[sumEver]--
+		k[sumLasts] = 0
+	case add && int32(deadline-k[sumLast]) >= 0:
+		k[sumLast], k[sumLasts] = deadline, 1
+	case !add && deadline == k[sumLast]:
+		k[sumLasts] = 0 // another may be as late
+	}
+}
+
+// count accounts for a contribution to a counter.
+func (k sums) count(f *field, c contributions, i int, add bool) {
+	w, from := k[f.sum:f.sum+counterSumWords], c.at(firstValue+f.word, i)
+	v := uint64(from[0])
+	if f.kind == sticktable.ULongLong {
+		v |= uint64(from[c.room]) << 32
+	}
+	low, over := w.long(0), uint64(0)
+	if add {
+		low, over = bits.Add64(low, v, 0)
+		w[2] += uint32(over)
+	} else {
+		low, over = bits.Sub64(low, v, 0)
+		w[2] -= uint32(over)
+	}
+	w.setLong(0, low)
+}
+
+// turn accounts for a contribution to a rate, as of the sums' time, and for its next boundary.
+func (k sums) turn(f *field, c contributions, i int, sign uint64) {
+	w, from := k[f.sum:f.sum+rateSumWords], c.at(firstValue+f.word, i)
+	e, curr, prev := rotated(from[0], from[c.room], from[2*c.room], f.period, k[sumAsOf])
+	if curr|prev == 0 {
+		return
+	}
+	w.setLong(0, w.long(0)+sign*uint64(curr))
+	w.setLong(2, w.long(2)+sign*uint64(prev))
+	w.setLong(4, w.long(4)+sign*uint64(curr)*uint64(e))
+	w.setLong(6, w.long(6)+sign*uint64(prev)*uint64(e))
+	k[sumUntil] = k[sumAsOf] + min(k[sumUntil]-k[sumAsOf], f.period-e)
+}
+
+// sumUp makes the row's sums anew.
+func (s *shard) sumUp(row []uint32, k sums, now uint32) {
+	clear(k)
+	c := s.counting(row)
+	k[sumAsOf], k[sumCount] = now, uint32(c.n())
+	for _, w := range c.column(who) {
+		k[sumEver] += w >> 31
+	}
+	k.findLast(c, now)
+	wait := uint32(1) << 30 // far, and not ambiguous
+	for j := range s.lay.fields {
+		switch f := &s.lay.fields[j]; f.arith {
+		case sticktable.Sum:
+			low, carries := f.exact(c)
+			k.setLong(f.sum, low)
+			k[f.sum+2] = carries
+		case sticktable.SumRate:
+			r := f.rate(c, now)
+			for i, v := range [...]uint64{r.curr, r.prev, r.currAge, r.prevAge} {
+				k.setLong(f.sum+2*i, v)
+			}
+			wait = min(wait, f.steady(c, now))
+		}
+	}
+	k[sumUntil] = now + wait
+	row[meta] |= summed
+}
+
+// steady is how long ages of contributions grow alike: 0 if one began after now.
+func (f *field) steady(c contributions, now uint32) uint32 {
+	wait := never
+	ticks, currs, prevs := f.rateColumns(c)
+	for i, tick := range ticks {
+		e := now - tick
+		if e >= 2*f.period || currs[i]|prevs[i] == 0 {
+			if int32(e) < 0 {
+				return 0
+			}
+			continue
+		}
+		if e >= f.period {
+			e -= f.period
+		}
+		wait = min(wait, f.period-e)
+	}
+	return wait
+}
+
+// kept gives what life does and the sums in s.values from what the row keeps, made anew if need be, and how many contributions count.
+func (s *shard) kept(row []uint32, k sums, now uint32) (n int, life uint32) {
+	if row[meta]&summed == 0 || !k.hold(now) {
+		s.sumUp(row, k, now)
+	}
+	for j := range s.lay.fields {
+		f := &s.lay.fields[j]
+		switch {
+		case f.off:
+			clear(s.values[f.slot : f.slot+kindSlots[f.kind]])
+		case f.arith == sticktable.SumRate:
+			v, r := s.values[f.slot:f.slot+3], k.rate(f, now)
+			v[0], v[1], v[2] = r.value()
+		case f.arith == sticktable.Sum:
+			s.values[f.slot] = f.clamp(k.long(f.sum), k[f.sum+2])
+		default:
+			s.sumField(f, s.counting(row), now)
+		}
+	}
+	return int(k[sumCount]), s.keptLife(row, k, now)
+}
+
+func (s *shard) keptLife(row []uint32, k sums, now uint32) uint32 {
+	if k[sumEver] > 0 {
+		return Forever
+	}
+	if k[sumLasts] == 0 {
+		k.findLast(s.counting(row), now)
+	}
+	if k[sumCount] == 0 {
+		return 0
+	}
+	return min(clampPast(k[sumLast]-now), s.lay.expire)
+}
+
+// findLast looks for the latest deadline.
+func (k sums) findLast(c contributions, now uint32) {
+	last := now
+	for _, at := range c.column(deadline) {
+		if int32(at-last) > 0 {
+			last = at
+		}
+	}
+	k[sumLast], k[sumLasts] = last, 1
+}

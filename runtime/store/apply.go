@@ -170,9 +170,11 @@ func (src *Source) write(c contributions, i int, life uint32, values []uint64, n
 	if life == Forever {
 		says |= noDeadline
 	}
-	c.column(who)[i], c.column(deadline)[i] = says, now+min(life, maxLife)
+	c.who()[i] = says
+	record := c.record(i)
+	record[deadline] = now + min(life, maxLife)
 	for m := range src.moves {
-		src.moves[m].store(c, i, values, now)
+		src.moves[m].store(record, values, now)
 	}
 }
 

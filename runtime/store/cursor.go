@@ -269,12 +269,12 @@ func (s *shard) collectOwn(moves []move, number uint16, gen uint32, from uint64,
 	return s.eachRow(from, func(r ref, row []uint32) bool {
 		c := s.contributions(row)
 		i := c.find(number)
-		if i < 0 || generation(c.column(who)[i]) == gen {
+		if i < 0 || generation(c.who()[i]) == gen {
 			return true
 		}
 		clear(values)
 		for m := range moves {
-			moves[m].load(c, i, values, now)
+			moves[m].load(c.record(i), values, now)
 		}
 		life := uint32(0)
 		if left := c.life(i, now); left != Forever {

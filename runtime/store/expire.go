@@ -7,23 +7,24 @@ const tombstoneLife = 3_600_000
 // longer than the table's expire, which now may miss by the time that the caller waited for the lock: HAProxy before 3.2 would keep the entry for longer.
 func (s *shard) life(counting contributions, now uint32) uint32 {
 	longest := int32(0)
-	for _, w := range counting.column(who) {
+	for _, w := range counting.who() {
 		if w&noDeadline != 0 {
 			return Forever
 		}
 	}
-	for _, at := range counting.column(deadline) {
-		longest = max(longest, int32(at-now))
+	words := counting.records()
+	for at := uint(deadline); at < uint(len(words)); at += uint(counting.step) {
+		longest = max(longest, int32(words[at]-now))
 	}
 	return min(uint32(longest), s.lay.expire)
 }
 
 // life is how long the i-th contribution has to live at now: Forever without an end, 0 when it is over.
 func (c contributions) life(i int, now uint32) uint32 {
-	if c.column(who)[i]&noDeadline != 0 {
+	if c.who()[i]&noDeadline != 0 {
 		return Forever
 	}
-	return clampPast(c.column(deadline)[i] - now)
+	return clampPast(c.record(i)[deadline] - now)
 }
 
 // arm sees to it that the wheel looks at the row in time after the i-th contribution changed. What the others need was armed before.
@@ -76,13 +77,14 @@ func clampPast(wait uint32) uint32 {
 // nextBoundary is the time until a rate of the i-th contribution enters its next period, or the one after; with last only the latter, until all of it is 0.
 func (s *shard) nextBoundary(c contributions, i int, now uint32, last bool) uint32 {
 	wait := never
+	record := c.record(i)
 	for j := range s.lay.fields {
 		f := &s.lay.fields[j]
 		if f.kind != rateKind || f.period == 0 {
 			continue
 		}
-		w := c.at(firstValue+f.word, i)
-		if w[c.room]|w[2*c.room] == 0 {
+		w := record[firstValue+f.word:]
+		if w[1]|w[2] == 0 {
 			continue
 		}
 		switch e := now - w[0]; {
@@ -100,15 +102,15 @@ func (s *shard) nextBoundary(c contributions, i int, now uint32, last bool) uint
 // settle makes rates 0 that have become so.
 func (s *shard) settle(row []uint32, now uint32) {
 	c := s.contributions(row)
+	words := c.records()
 	for j := range s.lay.fields {
 		f := &s.lay.fields[j]
 		if f.kind != rateKind {
 			continue
 		}
-		ticks, currs, prevs := f.rateColumns(c)
-		for i, tick := range ticks {
-			if e := now - tick; e >= 2*f.period && int32(e) >= 0 {
-				ticks[i], currs[i], prevs[i] = now, 0, 0
+		for at := f.first(); at < uint(len(words)); at += uint(c.step) {
+			if e := now - words[at]; e >= 2*f.period && int32(e) >= 0 {
+				words[at], words[at+1], words[at+2] = now, 0, 0
 				row[meta] &^= summed
 			}
 		}

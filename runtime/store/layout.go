@@ -116,28 +116,28 @@ func fieldsOf(c sticktable.Column) int {
 	return max(c.Elems, 1)
 }
 
-// store writes the values of an update that arrived at now into the i-th contribution.
-func (m *move) store(c contributions, i int, values []uint64, now uint32) {
-	w := c.at(firstValue+m.word, i)
+// store writes the values of an update that arrived at now into a contribution's record.
+func (m *move) store(record []uint32, values []uint64, now uint32) {
+	w := record[firstValue+m.word:]
 	switch m.kind {
 	case sticktable.ULongLong:
-		w[0], w[c.room] = uint32(values[m.slot]), uint32(values[m.slot]>>32)
+		w[0], w[1] = uint32(values[m.slot]), uint32(values[m.slot]>>32)
 	case sticktable.FreqCtr:
 		v := values[m.slot : m.slot+3]
-		w[0], w[c.room], w[2*c.room] = received(uint32(v[0]), uint32(v[1]), uint32(v[2]), m.period, now)
+		w[0], w[1], w[2] = received(uint32(v[0]), uint32(v[1]), uint32(v[2]), m.period, now)
 	default:
 		w[0] = uint32(values[m.slot])
 	}
 }
 
-// load gives the contribution's value as update slots at now: the inverse of store.
-func (m *move) load(c contributions, i int, values []uint64, now uint32) {
-	w := c.at(firstValue+m.word, i)
+// load gives a contribution's value as update slots at now: the inverse of store.
+func (m *move) load(record []uint32, values []uint64, now uint32) {
+	w := record[firstValue+m.word:]
 	switch m.kind {
 	case sticktable.ULongLong:
-		values[m.slot] = uint64(w[0]) | uint64(w[c.room])<<32
+		values[m.slot] = uint64(w[0]) | uint64(w[1])<<32
 	case sticktable.FreqCtr:
-		values[m.slot], values[m.slot+1], values[m.slot+2] = uint64(now-w[0]), uint64(w[c.room]), uint64(w[2*c.room])
+		values[m.slot], values[m.slot+1], values[m.slot+2] = uint64(now-w[0]), uint64(w[1]), uint64(w[2])
 	default:
 		values[m.slot] = uint64(w[0])
 	}

@@ -203,7 +203,7 @@ func (s *shard) drop(number uint16, keep *uint32, from uint64, now uint32) (n in
 		}
 		c := s.contributions(row)
 		i := c.find(number)
-		if i < 0 || keep != nil && generation(c.column(who)[i]) == *keep {
+		if i < 0 || keep != nil && generation(c.who()[i]) == *keep {
 			return true
 		}
 		s.dropContribution(row, i)
@@ -262,7 +262,7 @@ type wordMove struct{ from, to, n int }
 
 func wordMoves(old, def *sticktable.Definition) []wordMove {
 	a, b := newLayout(old), newLayout(def)
-	moves := []wordMove{{n: firstValue}}
+	moves := []wordMove{{n: firstValue}} // the deadline
 	for i, from := 0, 0; i < len(old.Columns); i++ {
 		for j, to := 0, 0; j < len(def.Columns); j++ {
 			if old.Columns[i] == def.Columns[j] {
@@ -299,9 +299,10 @@ func (s *shard) adopt(before *shard, row []uint32, moves []wordMove) {
 		s.counted.partial++
 	}
 	a, b := before.contributions(row), s.contributions(to)
-	for _, m := range moves {
-		for i := range m.n {
-			copy(b.column(m.to+i), a.column(m.from+i))
+	copy(b.who(), a.who())
+	for i := range a.n() {
+		for _, m := range moves {
+			copy(b.record(i)[m.to:][:m.n], a.record(i)[m.from:])
 		}
 	}
 	s.touch(r, to)

@@ -86,9 +86,9 @@ func (s *shard) drifts(row []uint32, before, now uint32) (drifts, urgent bool) {
 
 // bend gives by how many counts a period the slope of the sum changes at boundaries between two times, and whether there are any.
 func (f *field) bend(counting contributions, before, now uint32) (total uint64, found bool) {
-	ticks, currs, prevs := f.rateColumns(counting)
-	for i, tick := range ticks {
-		curr, prev := currs[i], prevs[i]
+	words := counting.records()
+	for at := f.first(); at < uint(len(words)); at += uint(counting.step) {
+		tick, curr, prev := f.rateAt(words, at)
 		if curr|prev == 0 {
 			continue
 		}

@@ -7,7 +7,7 @@ import (
 	"stktc/topology/sticktable"
 )
 
-// A row with room for many contributions keeps sums of those that count, between its key and them: an update changes one, and making a sum of all would be to read 2 KiB for 64.
+// A row with room for many contributions keeps sums of those that count between its key and them: an update changes one, and making a sum of all would be to read 2 KiB for 64.
 // The sums of rates hold from a time on up to the first boundary of a contribution's periods, as in between every age grows alike; then they are made anew. So they
 // are when a contribution goes, or comes to count.
 const (
@@ -97,7 +97,7 @@ func (k sums) rate(f *field, now uint32) rateSum {
 
 // account adds the i-th contribution to the sums, if it counts, or takes it out of them as it was added.
 func (s *shard) account(k sums, c contributions, i int, add bool) {
-	w := c.column(who)[i]
+	w, record := c.who()[i], c.record(i)
 	if s.standbys != 0 && !s.counts(w) {
 		return
 	}
@@ -106,13 +106,13 @@ func (s *shard) account(k sums, c contributions, i int, add bool) {
 		sign = math.MaxUint64
 	}
 	k[sumCount] += uint32(sign)
-	k.lasts(w, c.column(deadline)[i], add)
+	k.lasts(w, record[deadline], add)
 	for j := range s.lay.fields {
 		switch f := &s.lay.fields[j]; f.arith {
 		case sticktable.Sum:
-			k.count(f, c, i, add)
+			k.count(f, record[firstValue+f.word:], add)
 		case sticktable.SumRate:
-			k.turn(f, c, i, sign)
+			k.turn(f, record[firstValue+f.word:], sign)
 		}
 	}
 }
@@ -133,11 +133,11 @@ func (k sums) lasts(who, deadline uint32, add bool) {
 }
 
 // count accounts for a contribution to a counter.
-func (k sums) count(f *field, c contributions, i int, add bool) {
-	w, from := k[f.sum:f.sum+counterSumWords], c.at(firstValue+f.word, i)
+func (k sums) count(f *field, from []uint32, add bool) {
+	w := k[f.sum : f.sum+counterSumWords]
 	v := uint64(from[0])
 	if f.kind == sticktable.ULongLong {
-		v |= uint64(from[c.room]) << 32
+		v |= uint64(from[1]) << 32
 	}
 	low, over := w.long(0), uint64(0)
 	if add {
@@ -151,9 +151,9 @@ func (k sums) count(f *field, c contributions, i int, add bool) {
 }
 
 // turn accounts for a contribution to a rate, as of the sums' time, and for its next boundary.
-func (k sums) turn(f *field, c contributions, i int, sign uint64) {
-	w, from := k[f.sum:f.sum+rateSumWords], c.at(firstValue+f.word, i)
-	e, curr, prev := rotated(from[0], from[c.room], from[2*c.room], f.period, k[sumAsOf])
+func (k sums) turn(f *field, from []uint32, sign uint64) {
+	w := k[f.sum : f.sum+rateSumWords]
+	e, curr, prev := rotated(from[0], from[1], from[2], f.period, k[sumAsOf])
 	if curr|prev == 0 {
 		return
 	}
@@ -169,7 +169,7 @@ func (s *shard) sumUp(row []uint32, k sums, now uint32) {
 	clear(k)
 	c := s.counting(row)
 	k[sumAsOf], k[sumCount] = now, uint32(c.n())
-	for _, w := range c.column(who) {
+	for _, w := range c.who() {
 		k[sumEver] += w >> 31
 	}
 	k.findLast(c, now)
@@ -195,10 +195,11 @@ func (s *shard) sumUp(row []uint32, k sums, now uint32) {
 // steady is how long ages of contributions grow alike: 0 if one began after now.
 func (f *field) steady(c contributions, now uint32) uint32 {
 	wait := never
-	ticks, currs, prevs := f.rateColumns(c)
-	for i, tick := range ticks {
+	words := c.records()
+	for at := f.first(); at < uint(len(words)); at += uint(c.step) {
+		tick, curr, prev := f.rateAt(words, at)
 		e := now - tick
-		if e >= 2*f.period || currs[i]|prevs[i] == 0 {
+		if e >= 2*f.period || curr|prev == 0 {
 			if int32(e) < 0 {
 				return 0
 			}
@@ -250,8 +251,8 @@ func (s *shard) keptLife(row []uint32, k sums, now uint32) uint32 {
 // findLast looks for the latest deadline.
 func (k sums) findLast(c contributions, now uint32) {
 	last := now
-	for _, at := range c.column(deadline) {
-		if int32(at-last) > 0 {
+	for i := range c.n() {
+		if at := c.record(i)[deadline]; int32(at-last) > 0 {
 			last = at
 		}
 	}

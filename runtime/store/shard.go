@@ -34,7 +34,7 @@ type shard struct {
 	lay     *layout
 	fixed   int // words of a row's head and key
 	large   int // length of the shortest rows that keep sums
-	contrib int // words of a contribution
+	contrib int // words of a contribution: who made it, and its record
 	slabs   [numClasses]slab
 	class   int // that rows are made in: most get there
 	index   index
@@ -57,7 +57,7 @@ type shard struct {
 // reset empties the shard and lays its rows out anew.
 func (s *shard) reset(lay *layout) {
 	s.lay = lay
-	s.fixed, s.contrib = headWords+lay.keyWords, firstValue+lay.words
+	s.fixed, s.contrib = headWords+lay.keyWords, 1+firstValue+lay.words
 	s.empty()
 	for c := range s.slabs {
 		stride := s.fixed + s.contrib<<c
@@ -161,7 +161,8 @@ func (s *shard) grow(r ref) ref {
 	old, row := s.row(r), s.row(to)
 	copy(row[:s.fixed], old)
 	row[meta] &^= summed
-	s.contributions(row).copyColumns(s.contributions(old), s.contrib)
+	copy(s.contributions(row).who(), s.contributions(old).who())
+	copy(s.contributions(row).records(), s.contributions(old).records())
 	s.index.replace(s.hashOf(r), r, to)
 	s.log.replace(r, to, row)
 	s.freeRow(r)

@@ -51,17 +51,16 @@ func (s *shard) sumField(f *field, live contributions, now uint32) {
 
 // exact adds a counter's contributions: 64 bits, and how often they overflowed.
 func (f *field) exact(live contributions) (total uint64, carries uint32) {
-	low := live.column(firstValue + f.word)
+	words := live.records()
 	if f.kind == sticktable.ULongLong {
-		high := live.column(firstValue + f.word + 1)[:len(low)]
-		for i, w := range low {
-			sum, carry := bits.Add64(total, uint64(w)|uint64(high[i])<<32, 0)
+		for at := f.first(); at < uint(len(words)); at += uint(live.step) {
+			sum, carry := bits.Add64(total, uint64(words[at])|uint64(words[at+1])<<32, 0)
 			total, carries = sum, carries+uint32(carry)
 		}
 		return total, carries
 	}
-	for _, w := range low {
-		total += uint64(w)
+	for at := f.first(); at < uint(len(words)); at += uint(live.step) {
+		total += uint64(words[at])
 	}
 	return total, 0
 }
@@ -78,34 +77,37 @@ func (f *field) clamp(total uint64, carries uint32) uint64 {
 }
 
 func (f *field) greatest(live contributions) (v uint64) {
-	for _, w := range live.column(firstValue + f.word) {
-		v = max(v, uint64(w))
+	for i := range live.n() {
+		v = max(v, uint64(live.record(i)[firstValue+f.word]))
 	}
 	return v
 }
 
 func (s *shard) totalConnected(f *field, live contributions) (total uint64) {
-	numbers := live.column(who)
-	for i, w := range live.column(firstValue + f.word) {
-		if s.peer(uint16(numbers[i])).connected {
-			total += uint64(w)
+	for i, w := range live.who() {
+		if s.peer(uint16(w)).connected {
+			total += uint64(live.record(i)[firstValue+f.word])
 		}
 	}
 	return min(total, math.MaxUint32)
 }
 
-// rateColumns are the ticks of a rate's contributions, and its counts of their present and their previous period.
-func (f *field) rateColumns(c contributions) (ticks, currs, prevs []uint32) {
-	ticks = c.column(firstValue + f.word)
-	return ticks, c.column(firstValue + f.word + 1)[:len(ticks)], c.column(firstValue + f.word + 2)[:len(ticks)]
+// first is where the field begins in the first of records.
+func (f *field) first() uint { return uint(firstValue + f.word) }
+
+// rateAt gives a rate's tick and its counts of the present and the previous period.
+func (f *field) rateAt(words []uint32, at uint) (tick, curr, prev uint32) {
+	w := words[at : at+3 : at+3]
+	return w[0], w[1], w[2]
 }
 
 // rate adds a rate's contributions.
 func (f *field) rate(live contributions, now uint32) rateSum {
 	sum := rateSum{period: f.period}
-	ticks, currs, prevs := f.rateColumns(live)
-	for i, tick := range ticks {
-		sum.add(rotated(tick, currs[i], prevs[i], f.period, now))
+	words := live.records()
+	for at := f.first(); at < uint(len(words)); at += uint(live.step) {
+		tick, curr, prev := f.rateAt(words, at)
+		sum.add(rotated(tick, curr, prev, f.period, now))
 	}
 	return sum
 }

@@ -87,7 +87,7 @@ func (t *Table) contributions(s *shard, row []uint32, now uint32) []Contribution
 	own := movesTo(&t.def, &t.def)
 	list := make([]Contribution, count(row))
 	c := s.contributions(row)
-	for i, who := range c.column(who) {
+	for i, who := range c.who() {
 		number := uint16(who)
 		p := t.peers[number]
 		list[i] = Contribution{
@@ -95,7 +95,7 @@ func (t *Table) contributions(s *shard, row []uint32, now uint32) []Contribution
 			Life: c.life(i, now), Values: make([]uint64, s.lay.slots),
 		}
 		for m := range own {
-			own[m].load(c, i, list[i].Values, now)
+			own[m].load(c.record(i), list[i].Values, now)
 		}
 	}
 	slices.SortFunc(list, func(a, b Contribution) int { return strings.Compare(a.Peer, b.Peer) })

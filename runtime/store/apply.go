@@ -131,7 +131,8 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 		s.markPartial(s.row(r), hash, now)
 	}
 	row := s.row(r)
-	i := s.contributions(row).find(src.number)
+	c := s.contributions(row)
+	i := c.find(src.number)
 	added := i < 0
 	if added {
 		if r = s.makeRoom(r, now); r == noRef {
@@ -141,9 +142,9 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 		row = s.row(r)
 		i = count(row)
 		row[meta]++
+		c = s.contributions(row)
 	}
-	c := s.contributions(row)
-	tell := s.replace(row, c, i, added, now)
+	tell := row[meta]&summed != 0 && s.replace(row, c, i, added, now)
 	src.write(c, i, life, values, now)
 	if tell {
 		s.account(s.sums(row), c, i, true)

@@ -32,7 +32,7 @@ func (s *shard) contributions(row []uint32) contributions {
 	if len(row) >= s.large {
 		words = words[s.lay.sumWords:]
 	}
-	class := bits.TrailingZeros32(uint32(len(words))) - bits.TrailingZeros32(uint32(s.contrib))
+	class := bits.TrailingZeros32(uint32(len(words))) - s.odd
 	return contributions{words, 1 << (class & 15), uint16(count(row)), uint32(s.contrib - 1)}
 }
 

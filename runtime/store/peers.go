@@ -234,7 +234,7 @@ func (t *Table) Clear(key []byte, now uint32) bool {
 
 // rebuild lays the shard's rows out for another definition. With another key nothing can be kept.
 func (s *shard) rebuild(old, def *sticktable.Definition) {
-	before := &shard{t: s.t, lay: s.lay, fixed: s.fixed, large: s.large, contrib: s.contrib, slabs: s.slabs, evicted: s.evicted}
+	before := &shard{t: s.t, lay: s.lay, fixed: s.fixed, large: s.large, contrib: s.contrib, odd: s.odd, slabs: s.slabs, evicted: s.evicted}
 	defer before.empty()
 	s.slabs = [numClasses]slab{}
 	s.reset(newLayout(def))

@@ -42,17 +42,6 @@ type rateSum struct {
 	prevAge  uint64 // Σ prev·age
 }
 
-func (s *rateSum) add(elapsed, curr, prev uint32) {
-	if curr|prev == 0 {
-		return
-	}
-	s.counting++
-	s.curr += uint64(curr)
-	s.prev += uint64(prev)
-	s.currAge += uint64(curr) * uint64(elapsed)
-	s.prevAge += uint64(prev) * uint64(elapsed)
-}
-
 // value gives the three numbers of the wire. The age is rounded up, and what prev loses by that goes into curr, so that the value is exact to half a count. Counts are
 // clamped so that their sum stays in 32 bits, which is how HAProxy adds them.
 func (s *rateSum) value() (elapsed, curr, prev uint64) {

@@ -49,12 +49,9 @@ func (k sums) setLong(at int, v uint64) { k[at], k[at+1] = uint32(v), uint32(v>>
 // hold tells whether the sums of rates are right at a time.
 func (k sums) hold(at uint32) bool { return at-k[sumAsOf] < k[sumUntil]-k[sumAsOf] }
 
-// replace prepares the row's sums for a change of the i-th contribution at now, and tells whether they are to be told of what it is then. Nothing has to be taken out of them
+// replace prepares the row's sums, which are right, for a change of the i-th contribution at now, and tells whether they are to be told of what it is then. Nothing has to be taken out of them
 // for one that is added.
 func (s *shard) replace(row []uint32, c contributions, i int, added bool, now uint32) bool {
-	if row[meta]&summed == 0 {
-		return false
-	}
 	k := s.sums(row)
 	if int32(now-k[sumAsOf]) < 0 {
 		now = k[sumAsOf] // it was read before the wait for the lock

@@ -35,6 +35,7 @@ type shard struct {
 	fixed   int // words of a row's head and key
 	large   int // length of the shortest rows that keep sums
 	contrib int // words of a contribution: who made it, and its record
+	odd     int // how often 2 divides that
 	slabs   [numClasses]slab
 	class   int // that rows are made in: most get there
 	index   index
@@ -58,6 +59,7 @@ type shard struct {
 func (s *shard) reset(lay *layout) {
 	s.lay = lay
 	s.fixed, s.contrib = headWords+lay.keyWords, 1+firstValue+lay.words
+	s.odd = bits.TrailingZeros32(uint32(s.contrib))
 	s.empty()
 	for c := range s.slabs {
 		stride := s.fixed + s.contrib<<c

@@ -103,11 +103,19 @@ func (f *field) rateAt(words []uint32, at uint) (tick, curr, prev uint32) {
 
 // rate adds a rate's contributions.
 func (f *field) rate(live contributions, now uint32) rateSum {
-	sum := rateSum{period: f.period}
-	words := live.records()
+	var currs, prevs, currAges, prevAges uint64 // in registers
+	n, words := 0, live.records()
 	for at := f.first(); at < uint(len(words)); at += uint(live.step) {
 		tick, curr, prev := f.rateAt(words, at)
-		sum.add(rotated(tick, curr, prev, f.period, now))
+		e, curr, prev := rotated(tick, curr, prev, f.period, now)
+		if curr|prev == 0 {
+			continue
+		}
+		n++
+		currs += uint64(curr)
+		prevs += uint64(prev)
+		currAges += uint64(curr) * uint64(e)
+		prevAges += uint64(prev) * uint64(e)
 	}
-	return sum
+	return rateSum{f.period, n, currs, prevs, currAges, prevAges}
 }

@@ -108,8 +108,7 @@ func (s *shard) warm(b *Batch) {
 		tag, bucket := indexTag(hash), &s.index.buckets[s.index.home(hash)]
 		for m := bucket.match(tag); m != 0; m &= m - 1 {
 			if r := bucket.refs[bits.TrailingZeros16(m)]; r != noRef {
-				row := s.row(r)
-				prefetchTwo(&row[0], &row[len(row)-1])
+				s.prefetchRow(r)
 			}
 		}
 	}

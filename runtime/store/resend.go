@@ -71,10 +71,10 @@ func (s *shard) drifts(row []uint32, before, now uint32) (drifts, urgent bool) {
 		if f.kind != rateKind || f.period == 0 {
 			continue
 		}
-		sum := f.rate(counting, before)
-		e, c, p := sum.value()
+		sum, n := f.rate(counting, before)
+		e, c, p := sum.value(f.period)
 		rate := Rate(e, c, p, f.period)
-		if sum.counting < 2 || rate <= 1 {
+		if n < 2 || rate <= 1 {
 			continue
 		}
 		bend, found := f.bend(counting, before, now)

@@ -42,9 +42,15 @@ func (s *shard) sums(row []uint32) sums {
 	return sums(row[s.fixed : s.fixed+s.lay.sumWords])
 }
 
-func (k sums) long(at int) uint64 { return uint64(k[at]) | uint64(k[at+1])<<32 }
+func (k sums) long(at int) uint64 {
+	w := k[at : at+2 : at+2] // so that it is one load
+	return uint64(w[0]) | uint64(w[1])<<32
+}
 
-func (k sums) setLong(at int, v uint64) { k[at], k[at+1] = uint32(v), uint32(v>>32) }
+func (k sums) setLong(at int, v uint64) {
+	w := k[at : at+2 : at+2]
+	w[0], w[1] = uint32(v), uint32(v>>32)
+}
 
 // hold tells whether the sums of rates are right at a time.
 func (k sums) hold(at uint32) bool { return at-k[sumAsOf] < k[sumUntil]-k[sumAsOf] }
@@ -74,22 +80,24 @@ func (s *shard) ageTo(k sums, now uint32) {
 	}
 	for j := range s.lay.fields {
 		if f := &s.lay.fields[j]; f.arith == sticktable.SumRate {
-			r := k.rate(f, now)
-			k.setLong(f.sum+4, r.currAge)
-			k.setLong(f.sum+6, r.prevAge)
+			k.setRate(f, k.rate(f).later(now-k[sumAsOf]))
 		}
 	}
 	k[sumAsOf] = now
 }
 
-// rate gives the sum of a rate at a time at which it holds.
-func (k sums) rate(f *field, now uint32) rateSum {
+// rate gives the sum of a rate, as of when the sums are.
+func (k sums) rate(f *field) rateSum {
 	w := k[f.sum : f.sum+rateSumWords]
-	r := rateSum{period: f.period, curr: w.long(0), prev: w.long(2), currAge: w.long(4), prevAge: w.long(6)}
-	later := uint64(now - k[sumAsOf])
-	r.currAge += r.curr * later
-	r.prevAge += r.prev * later
-	return r
+	return rateSum{w.long(0), w.long(2), w.long(4), w.long(6)}
+}
+
+func (k sums) setRate(f *field, r rateSum) {
+	w := k[f.sum : f.sum+rateSumWords]
+	w.setLong(0, r.curr)
+	w.setLong(2, r.prev)
+	w.setLong(4, r.currAge)
+	w.setLong(6, r.prevAge)
 }
 
 // account adds the i-th contribution to the sums, if it counts, or takes it out of them as it was added.
@@ -149,15 +157,12 @@ func (k sums) count(f *field, from []uint32, add bool) {
 
 // turn accounts for a contribution to a rate, as of the sums' time, and for its next boundary.
 func (k sums) turn(f *field, from []uint32, sign uint64) {
-	w := k[f.sum : f.sum+rateSumWords]
 	e, curr, prev := rotated(from[0], from[1], from[2], f.period, k[sumAsOf])
 	if curr|prev == 0 {
 		return
 	}
-	w.setLong(0, w.long(0)+sign*uint64(curr))
-	w.setLong(2, w.long(2)+sign*uint64(prev))
-	w.setLong(4, w.long(4)+sign*uint64(curr)*uint64(e))
-	w.setLong(6, w.long(6)+sign*uint64(prev)*uint64(e))
+	c, p, r := sign*uint64(curr), sign*uint64(prev), k.rate(f)
+	k.setRate(f, rateSum{r.curr + c, r.prev + p, r.currAge + c*uint64(e), r.prevAge + p*uint64(e)})
 	k[sumUntil] = k[sumAsOf] + min(k[sumUntil]-k[sumAsOf], f.period-e)
 }
 
@@ -178,10 +183,8 @@ func (s *shard) sumUp(row []uint32, k sums, now uint32) {
 			k.setLong(f.sum, low)
 			k[f.sum+2] = carries
 		case sticktable.SumRate:
-			r := f.rate(c, now)
-			for i, v := range [...]uint64{r.curr, r.prev, r.currAge, r.prevAge} {
-				k.setLong(f.sum+2*i, v)
-			}
+			r, _ := f.rate(c, now)
+			k.setRate(f, r)
 			wait = min(wait, f.steady(c, now))
 		}
 	}
@@ -221,8 +224,8 @@ func (s *shard) kept(row []uint32, k sums, now uint32) (n int, life uint32) {
 		case f.off:
 			clear(s.values[f.slot : f.slot+kindSlots[f.kind]])
 		case f.arith == sticktable.SumRate:
-			v, r := s.values[f.slot:f.slot+3], k.rate(f, now)
-			v[0], v[1], v[2] = r.value()
+			v := s.values[f.slot : f.slot+3]
+			v[0], v[1], v[2] = k.rate(f).later(now - k[sumAsOf]).value(f.period)
 		case f.arith == sticktable.Sum:
 			s.values[f.slot] = f.clamp(k.long(f.sum), k[f.sum+2])
 		default:

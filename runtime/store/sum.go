@@ -36,8 +36,8 @@ func (s *shard) sumField(f *field, live contributions, now uint32) {
 	switch f.arith {
 	case sticktable.SumRate:
 		v := s.values[f.slot : f.slot+3]
-		rate := f.rate(live, now)
-		v[0], v[1], v[2] = rate.value()
+		rate, _ := f.rate(live, now)
+		v[0], v[1], v[2] = rate.value(f.period)
 	case sticktable.Sum:
 		s.values[f.slot] = f.clamp(f.exact(live))
 	case sticktable.SumConnected:
@@ -101,10 +101,9 @@ func (f *field) rateAt(words []uint32, at uint) (tick, curr, prev uint32) {
 	return w[0], w[1], w[2]
 }
 
-// rate adds a rate's contributions.
-func (f *field) rate(live contributions, now uint32) rateSum {
-	var currs, prevs, currAges, prevAges uint64 // in registers
-	n, words := 0, live.records()
+// rate adds a rate's contributions, and tells how many are not 0.
+func (f *field) rate(live contributions, now uint32) (sum rateSum, n int) {
+	words := live.records()
 	for at := f.first(); at < uint(len(words)); at += uint(live.step) {
 		tick, curr, prev := f.rateAt(words, at)
 		e, curr, prev := rotated(tick, curr, prev, f.period, now)
@@ -112,10 +111,10 @@ func (f *field) rate(live contributions, now uint32) rateSum {
 			continue
 		}
 		n++
-		currs += uint64(curr)
-		prevs += uint64(prev)
-		currAges += uint64(curr) * uint64(e)
-		prevAges += uint64(prev) * uint64(e)
+		sum.curr += uint64(curr)
+		sum.prev += uint64(prev)
+		sum.currAge += uint64(curr) * uint64(e)
+		sum.prevAge += uint64(prev) * uint64(e)
 	}
-	return rateSum{f.period, n, currs, prevs, currAges, prevAges}
+	return sum, n
 }

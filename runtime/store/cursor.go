@@ -170,15 +170,14 @@ func (s *shard) walk(at *place, c *Cursor, out *Stretch, limit int, now uint32, 
 	return all
 }
 
-// outgoing is a row's sum as its receivers get it.
+// outgoing is a row's sum as its receivers get it, but for the values.
 type outgoing struct {
-	id     uint32
-	life   uint32 // ms, 0 without an end
-	lasts  uint32 // the same, Forever without an end; 0 if the receivers are to forget it
-	values []uint64
+	id    uint32
+	life  uint32 // ms, 0 without an end
+	lasts uint32 // the same, Forever without an end; 0 if the receivers are to forget it
 }
 
-// outgoing makes a row's sum, and tells whether there is something to send. A row without contributions that count goes out as zeros with 1 ms to live, if it ever went out.
+// outgoing makes a row's sum, its values in s.values, and tells whether there is something to send. A row without contributions that count goes out as zeros with 1 ms to live, if it ever went out.
 func (s *shard) outgoing(row []uint32, now uint32) (u outgoing, some bool) {
 	if row[meta]&partial != 0 {
 		return u, false
@@ -187,7 +186,7 @@ func (s *shard) outgoing(row []uint32, now uint32) (u outgoing, some bool) {
 	if n == 0 && row[meta]&sentOnce == 0 {
 		return u, false
 	}
-	u.id, u.life, u.values = max(1, row[seq]*numShards+uint32(s.number)), 1, s.values
+	u.id, u.life = max(1, row[seq]*numShards+uint32(s.number)), 1
 	if n > 0 {
 		u.lasts, u.life = lasts, max(1, lasts) // over, but not looked at by the wheel yet; 0 would mean for ever to a table without expire
 	}
@@ -203,7 +202,7 @@ func (s *shard) encodeRow(out *Stretch, row []uint32, now uint32, enc *Encoder) 
 	if !some {
 		return
 	}
-	out.Bytes = enc.Append(out.Bytes, u.id, u.life, s.key(row), u.values)
+	out.Bytes = enc.Append(out.Bytes, u.id, u.life, s.key(row), s.values)
 	out.Updates++
 	out.LastID = u.id
 	s.sent(row, u.lasts, now)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"math"
-	"math/bits"
 )
 
 // Forever as a life in an update means that the entry does not expire.
@@ -107,7 +106,7 @@ func (s *shard) warm(b *Batch) {
 		hash := b.hashes[at-1]
 		tag, bucket := indexTag(hash), &s.index.buckets[s.index.home(hash)]
 		for m := bucket.match(tag); m != 0; m &= m - 1 {
-			if r := bucket.refs[bits.TrailingZeros16(m)]; r != noRef {
+			if r := bucket.refs[m.first()]; r != noRef {
 				s.prefetchRow(r)
 			}
 		}

@@ -120,7 +120,7 @@ func (s *shard) find(hash uint64, key []byte) ref {
 	for at := home; ; {
 		b := &s.index.buckets[at]
 		for m := b.match(indexTag(hash)); m != 0; m &= m - 1 {
-			if r := b.refs[bits.TrailingZeros16(m)]; r != noRef && s.hasKey(s.row(r), key) {
+			if r := b.refs[m.first()]; r != noRef && s.hasKey(s.row(r), key) {
 				return r
 			}
 		}

@@ -129,3 +129,37 @@ func BenchmarkThrough(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMany is an update of a key that many peers contribute to, where all of them are receivers too and come by in turn.
+func BenchmarkMany(b *testing.B) {
+	for _, peers := range []int{16, 64} {
+		b.Run(fmt.Sprint(peers), func(b *testing.B) {
+			const keys, size = 20_000, 2000
+			t, sources, order := benchTable(b, keys, peers)
+			receivers := make([]*Cursor, peers)
+			for i := range receivers {
+				receivers[i] = t.Subscribe(func() {})
+			}
+			enc, _ := t.Encoder(plainAppender)
+			out, batch := Stretch{}, Batch{}
+			key, values := make([]byte, 4), []uint64{1, 2, 3, 4, 5}
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				binary.BigEndian.PutUint32(key, order[i%keys])
+				values[2] = uint64(i) % 10_000
+				batch.Add(key, 3_600_000, values)
+				if batch.Len() == size {
+					turn := i / size
+					now := 20_000 + uint32(turn)
+					sources[turn%peers].Apply(&batch, now)
+					batch.Reset()
+					receivers[turn%peers].Encode(&out, 1<<30, now, enc)
+					out.Bytes = out.Bytes[:0]
+					t.Tick(now)
+				}
+			}
+			b.ReportMetric(float64(out.Updates)/float64(b.N), "sums/op")
+		})
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -154,7 +155,7 @@ func (l *listener) welcome(ctx context.Context, accepted net.Conn) {
 	if err != nil {
 		l.a.log.Log(ctx, gravity(err), "peer refused", "from", conn.RemoteAddr(), "caller", hello.Caller, "err", err)
 	}
-	if err != nil || status == peers.StatusNone || link != nil && link.leavesDialling() {
+	if err != nil || status == peers.StatusNone || link != nil && (link.leavesDialling() || link.hasDialled() && isGone(conn, r)) {
 		stop()
 		conn.Close() // without a status line: HAProxy and we take that as temporary
 		return
@@ -319,6 +320,22 @@ func (a *Aggregator) unlist(l *link) {
 
 // crossing is how long after a dial of ours an inbound hello is taken for one that crossed it.
 const crossing = 100 * time.Millisecond
+
+// hasDialled tells whether the peer's present session is one that we dialled.
+func (l *link) hasDialled() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.isConnected() && !l.inbound
+}
+
+// isGone tells whether who said hello hangs up without waiting for the answer. So does an HAProxy whose dial was refused, as nobody listened yet, and that took a connection of ours before its second try, a
+// second later (peer_session_forceshutdown): the hello lies in its buffers and goes out all the same, the end right behind it. It must not cost the session that it took.
+func isGone(conn net.Conn, r *bufio.Reader) bool {
+	conn.SetReadDeadline(time.Now().Add(crossing))
+	_, err := r.Peek(1)
+	conn.SetReadDeadline(time.Now().Add(helloTimeout))
+	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
+}
 
 // leavesDialling tells whether an inbound hello is to be dropped for a dial of our own that it crosses: two ends that both take the other's connection for the newer
 // one end both. An HAProxy that has our hello has given its own up; between aggregators the smaller name's dial counts.

@@ -58,3 +58,36 @@ func TestLongLesson(t *testing.T) {
 		})
 	}
 }
+
+// TestInterruptedLesson: a source whose connection is lost while it teaches, and that comes back a second later, is waited for.
+func TestInterruptedLesson(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.endAll()
+		w.hosts["n2"] = &host{conns: nil, closed: make(chan struct{}), addr: "n2"}
+		w.aggregator(lower("a", []string{"n2"}))
+		for id, until := range []time.Duration{DefaultLearnTimeout - 600*time.Millisecond, DefaultLearnTimeout + 2*time.Second} {
+			pass(time.Duration(id) * time.Second)
+			conn, err := w.dialFrom(t.Context(), "n2", "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := startRaw(t, conn, rawHello("a", "n2", 1), rawDefinition(1, "t.raw"))
+			for at := time.Duration(0); at < until; at += 100 * time.Millisecond {
+				p.say(rawUpdate(uint32(at/time.Millisecond)+1, "key", 5), rawHeartbeat)
+				pass(100 * time.Millisecond)
+			}
+			if w.logged("sums are sent from now on") {
+				t.Fatalf("sums were sent before the source had taught\n%s", &w.log)
+			}
+			if id == 1 {
+				p.say(rawFinished)
+				pass(time.Second)
+			}
+			conn.Close()
+		}
+		if !w.logged("sums are sent from now on", "every source has taught") {
+			t.Errorf("the source has taught, and no sums are sent\n%s", &w.log)
+		}
+	})
+}

@@ -124,17 +124,39 @@ type patience struct {
 	heard uint64 // updates of those that have not ended their lessons
 }
 
-// hears tells whether such sources have said something since it was asked last.
+// hears tells whether such sources have said something since it was asked last, or may not have come to it.
 func (p *patience) hears(s *section) bool {
-	heard := uint64(0)
+	heard, begins := uint64(0), false
 	for _, m := range s.currentMembers() {
 		if m.direction.isSource() && !m.settled() {
-			m.withSession(func(sess *session.Session) { heard += sess.Stats().UpdatesIn.Load() })
+			heard += m.link.heard()
+			begins = begins || m.link.begins()
 		}
 	}
 	more := heard > p.heard
 	p.heard = heard
-	return more
+	return more || begins
+}
+
+// heard counts the updates of all of the peer's sessions.
+func (l *link) heard() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	heard := l.past.UpdatesIn
+	if l.sess != nil {
+		heard += l.sess.Stats().UpdatesIn.Load()
+	}
+	return heard
+}
+
+// begins tells whether the peer's session is so young that it may not have said anything, or the one before was lost so lately that it is about to come back.
+func (l *link) begins() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isConnected() {
+		return time.Since(l.since) < lessonPause
+	}
+	return l.sessions > 0 && time.Since(l.since) < redialLeast+redialSpread+lessonPause
 }
 
 // waitFor ends the silence after a time, or looks again then if sources are teaching. The caller holds s.mu.

@@ -25,7 +25,7 @@ func (c *command) recoverCommand() *cli.Command {
 		Usage:     "kill an aggregator of real HAProxy nodes, and measure when their sums are right again",
 		UsageText: "stktload recover [--runs N] [--keys N] [--samples N] …",
 		Description: "Starts two real HAProxy nodes and an aggregator, and fills the nodes' tables. Then the aggregator is killed (SIGKILL), every counter on the\n" +
-			"nodes rises, and the aggregator is started again. From then on the sums of some keys are read through both nodes' stats sockets all the time: each must\n" +
+			"nodes rises, and the aggregator is started again. From then on the sums of some keys are read through both nodes' stats sockets again and again: each must\n" +
 			"be as it was before or as it must be now, never in between. At last all sums of both nodes are compared.",
 		Flags: slices.Concat(trialFlags(3), haproxyFlags(), []cli.Flag{
 			keysFlag(),
@@ -90,7 +90,7 @@ func (s *stand) recoverOnce(stop context.Context, ctx *cli.Context, run int, r *
 	if err := v.teach(stop, 1); err != nil {
 		return err
 	}
-	first, seen, old, err := v.watch(stop, nil)
+	first, atFirst, old, err := v.watch(stop, nil)
 	if err != nil {
 		return err
 	}
@@ -102,6 +102,7 @@ func (s *stand) recoverOnce(stop context.Context, ctx *cli.Context, run int, r *
 	if err != nil {
 		return err
 	}
+	seen.add(atFirst)
 	r.add(at, "killed and started again: sums right on both nodes", "s", again.Seconds())
 	r.add(at, "sums read meanwhile", "", float64(seen.read))
 	r.add(at, "of them neither the old nor the new", "", float64(seen.partial))
@@ -181,6 +182,17 @@ type seen struct {
 	example       string
 }
 
+func (s *seen) add(o seen) {
+	s.read += o.read
+	s.partial += o.partial
+	if o.partial > 0 {
+		s.example = o.example
+	}
+}
+
+// lookEvery leaves the nodes time for something else than answering.
+const lookEvery = 20 * time.Millisecond
+
 // stillFor is how long sums must stay right: a passing instant is not right.
 const stillFor = time.Second
 
@@ -213,6 +225,7 @@ func (v *recovery) watch(ctx context.Context, old map[string]uint64) (took time.
 			}
 			return right.Sub(began), w, want, nil
 		}
+		time.Sleep(lookEvery)
 		if now.Sub(began) > v.limit+stillFor {
 			return 0, w, want, fmt.Errorf("the sums are not right within %v; stktc run said:\n%s", v.limit, agg.killed())
 		}

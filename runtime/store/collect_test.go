@@ -16,7 +16,7 @@ func (s *shard) emit(row []uint32, now uint32, emit Emit) bool {
 // Collect gives a receiver's sums to emit, one by one and made for it alone, until emit refuses one: what Encode does for receivers that share an encoder.
 func (c *Cursor) Collect(now uint32, version uint64, emit Emit) (all bool, err error) {
 	for i := range c.shards {
-		if c.dirty.Load()&(1<<i) == 0 {
+		if (c.dirty.Load()|c.walks.Load())&(1<<i) == 0 {
 			continue
 		}
 		s := &c.t.shards[i]
@@ -48,8 +48,7 @@ func (s *shard) collect(at *place, c *Cursor, now uint32, emit Emit) bool {
 		if at.next = from; !all {
 			return false
 		}
-		at.walking = false
-		c.walks.Add(-1)
+		c.walked(s)
 	}
 	defer func() { s.log.mark = max(s.log.mark, at.pos) }()
 	for ; at.pos < s.log.head; at.pos++ {

@@ -20,9 +20,12 @@ type Emit func(id, life uint32, key []byte, values []uint64) bool
 type Cursor struct {
 	t      *Table
 	wake   func()
-	dirty  atomic.Uint64 // shards that hold something, a bit each
 	shards [numShards]place
-	walks  atomic.Int32 // shards whose rows are being walked
+	dirty  atomic.Uint64 // shards whose logs hold something, a bit each
+	walks  atomic.Uint64 // shards whose rows are being walked, a bit each
+
+	byKey *byKey // the rows of a walk over the whole table; nil: there is none, or it goes from shard to shard
+	at    int    // in byKey
 }
 
 // place is a cursor's place in one shard. It is guarded by the shard's lock.
@@ -31,6 +34,7 @@ type place struct {
 	since   uint64 // a walk sends rows that changed at or after this position
 	next    uint64 // of the walk, see eachRow
 	walking bool
+	byKey   bool   // the walk is that over the whole table
 	after   uint32 // pieces made up to this one may be older than what the walk gave
 }
 
@@ -51,6 +55,7 @@ func (c *Cursor) Close() {
 	defer c.t.mu.Unlock()
 	cursors := slices.DeleteFunc(slices.Clone(*c.t.cursors.Load()), func(o *Cursor) bool { return o == c })
 	c.t.cursors.Store(&cursors)
+	c.leaveOrder()
 }
 
 // Table is what the cursor reads.
@@ -80,10 +85,15 @@ func (c *Cursor) rewindLocked() {
 // walk begins a walk over the shard's rows. What changes meanwhile is found in the log behind it, so its mark moves to the head.
 func (c *Cursor) walk(s *shard, since uint64) {
 	s.log.mark = s.log.head
-	if !c.shards[s.number].walking {
-		c.walks.Add(1)
-	}
-	c.shards[s.number] = place{pos: s.log.head, since: since, walking: true}
+	c.shards[s.number] = place{pos: s.log.head, since: since, walking: true, after: s.made}
+	c.walks.Or(1 << s.number)
+}
+
+// walked ends it.
+func (c *Cursor) walked(s *shard) {
+	at := &c.shards[s.number]
+	at.walking, at.byKey = false, false
+	c.walks.And(^(uint64(1) << s.number))
 }
 
 func (c *Cursor) notify(shard int) {
@@ -98,43 +108,62 @@ func (c *Cursor) notifyAll() {
 	c.wake()
 }
 
-// Pending tells whether Collect may have something.
-func (c *Cursor) Pending() bool { return c.dirty.Load() != 0 }
+// Pending tells whether Encode may have something.
+func (c *Cursor) Pending() bool { return c.dirty.Load() != 0 || c.Walking() }
 
 // Walking tells whether the receiver has not had every row yet since it began, was rewound or fell behind.
-func (c *Cursor) Walking() bool { return c.walks.Load() > 0 }
+func (c *Cursor) Walking() bool { return c.walks.Load() != 0 }
+
+// walkShare is the part of what a walking receiver is sent that is left to its walk: news do not wait until millions of rows are through.
+const walkShare = 4
 
 // Encode appends the sums that the receiver has not had since they changed, as of now, to the stretch, until that holds limit bytes or somewhat more. It tells whether it gave all
 // there were. If enc is not of the table's present definition nothing is given but ErrRedefined.
 func (c *Cursor) Encode(out *Stretch, limit int, now uint32, enc *Encoder) (all bool, err error) {
+	if !c.Walking() {
+		return c.news(out, limit, now, enc)
+	}
+	if _, err := c.news(out, limit-(limit-len(out.Bytes))/walkShare, now, enc); err != nil {
+		return false, err
+	}
+	if through, err := c.rest(out, limit, now, enc); err != nil || !through {
+		return false, err
+	}
+	return !c.Pending(), nil
+}
+
+// news gives what changed since the receiver came by, or began to walk.
+func (c *Cursor) news(out *Stretch, limit int, now uint32, enc *Encoder) (all bool, err error) {
 	for i := range c.shards {
 		if c.dirty.Load()&(1<<i) == 0 {
 			continue
 		}
-		s := &c.t.shards[i]
-		s.mu.Lock()
-		if c.t.version.Load() != enc.version {
-			s.mu.Unlock()
-			return false, ErrRedefined
-		}
-		done := s.encode(&c.shards[i], c, out, limit, c.t.latest(now), enc)
-		if done {
-			c.dirty.And(^(uint64(1) << i))
-		}
-		s.mu.Unlock()
-		if !done {
-			return false, nil
+		all, err := c.within(&c.t.shards[i], enc, func(s *shard) bool { return s.news(c, out, limit, c.t.latest(now), enc) })
+		if err != nil || !all {
+			return false, err
 		}
 	}
-	return true, nil
+	return !c.Walking(), nil
 }
 
-// encode gives what a receiver at a place in the shard has not had.
-func (s *shard) encode(at *place, c *Cursor, out *Stretch, limit int, now uint32, enc *Encoder) bool {
-	for at.walking || at.pos < s.log.base { // the ring may have run past the place again while the rows were walked
-		if !s.walk(at, c, out, limit, now, enc) {
-			return false
+// within does something under a shard's lock, if enc is of the table's present definition.
+func (c *Cursor) within(s *shard, enc *Encoder, do func(*shard) bool) (done bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.t.version.Load() != enc.version {
+		return false, ErrRedefined
+	}
+	return do(s), nil
+}
+
+// news gives what a receiver has not had of the shard's log, and tells whether that was all. One that the ring has run past walks the rows instead.
+func (s *shard) news(c *Cursor, out *Stretch, limit int, now uint32, enc *Encoder) bool {
+	at := &c.shards[s.number]
+	if at.pos < s.log.base {
+		if at.walking {
+			return true // once more after that
 		}
+		c.walk(s, at.pos)
 	}
 	for at.pos < s.log.head {
 		if len(out.Bytes) >= limit {
@@ -145,29 +174,8 @@ func (s *shard) encode(at *place, c *Cursor, out *Stretch, limit int, now uint32
 		at.pos = p.to
 	}
 	s.log.mark = max(s.log.mark, at.pos)
+	c.dirty.And(^(uint64(1) << s.number))
 	return true
-}
-
-// walk gives the rows to a receiver that is to have all, or that the log's ring has run past, and tells whether it got through.
-func (s *shard) walk(at *place, c *Cursor, out *Stretch, limit int, now uint32, enc *Encoder) bool {
-	if !at.walking {
-		c.walk(s, at.pos)
-	}
-	from, all := s.eachRow(at.next, func(_ ref, row []uint32) bool {
-		if len(out.Bytes) >= limit {
-			return false
-		}
-		if s.log.at(row) >= at.since {
-			s.encodeRow(out, row, now, enc)
-		}
-		return true
-	})
-	at.next = from
-	if all {
-		at.walking, at.after = false, s.made
-		c.walks.Add(-1)
-	}
-	return all
 }
 
 // outgoing is a row's sum as its receivers get it, but for the values.

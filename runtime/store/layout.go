@@ -34,6 +34,7 @@ type layout struct {
 	keyLen         int
 	keyWords       int
 	isString       bool
+	isInteger      bool
 }
 
 var kindSlots = map[sticktable.ValueKind]int{sticktable.SInt: 1, sticktable.UInt: 1, sticktable.ULongLong: 1, sticktable.FreqCtr: 3}
@@ -44,7 +45,10 @@ var sumWords = map[sticktable.Arithmetic]int{sticktable.Sum: counterSumWords, st
 // newLayout lays out the definition. Slots are those of a wire update: one for an integer, three for a FreqCtr (elapsed ms, current, previous),
 // none for a Dict, column after column, element after element.
 func newLayout(def *sticktable.Definition) *layout {
-	l := &layout{keyLen: def.KeyLen, keyWords: (def.KeyLen + 3) / 4, isString: def.Key == sticktable.String, expire: maxLife, sumWords: sumsHead}
+	l := &layout{
+		keyLen: def.KeyLen, keyWords: (def.KeyLen + 3) / 4, isString: def.Key == sticktable.String, isInteger: def.Key == sticktable.Integer,
+		expire: maxLife, sumWords: sumsHead,
+	}
 	if def.Expire > 0 {
 		l.expire = uint32(min(def.Expire/time.Millisecond, maxLife))
 	}

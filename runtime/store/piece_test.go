@@ -43,31 +43,28 @@ func eachPlain(b []byte, f func(id, life uint32, key []byte, values []uint64)) {
 // all have the newest.
 func TestSharedNeverGoesBack(t *testing.T) {
 	for seed := range uint64(20) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { playShared(t, rand.New(rand.NewPCG(seed, 1))) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { playShared(t, rand.New(rand.NewPCG(seed, 1)), 3000, 1000) })
 	}
+	t.Run("walks by key", func(t *testing.T) { playShared(t, rand.New(rand.NewPCG(1, 2)), 2*leastByKey, 300) })
 }
 
-func playShared(t *testing.T, rnd *rand.Rand) {
-	const keys = 3000
+func playShared(t *testing.T, rnd *rand.Rand, keys, turns uint32) {
 	table := New("t.sum")
-	table.Begin("a")
-	src, err := table.Source("a", sticktable.Definition{
-		Key: sticktable.IPv4, KeyLen: 4, Expire: time.Hour, Columns: []sticktable.Column{{Type: sticktable.GPC0, Elems: 1}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	def := sticktable.Definition{Key: sticktable.IPv4, KeyLen: 4, Expire: time.Hour, Columns: []sticktable.Column{{Type: sticktable.GPC0, Elems: 1}}}
+	src, other := begin(t, table, "a", def), begin(t, table, "b", def)
 	enc, _ := table.Encoder(plainAppender)
 	var cursors [4]*Cursor
 	var seen [4]map[uint32]uint64
 	for i := range cursors {
 		cursors[i], seen[i] = table.Subscribe(func() {}), map[uint32]uint64{}
 	}
+	sorted := false
 	read := func(i, limit int, now uint32) {
 		var out Stretch
 		if _, err := cursors[i].Encode(&out, limit, now, enc); err != nil {
 			t.Fatal(err)
 		}
+		sorted = sorted || cursors[i].byKey != nil
 		eachPlain(out.Bytes, func(_, _ uint32, key []byte, values []uint64) {
 			k := binary.BigEndian.Uint32(key)
 			if values[0] < seen[i][k] {
@@ -76,30 +73,41 @@ func playShared(t *testing.T, rnd *rand.Rand) {
 			seen[i][k] = values[0]
 		})
 	}
-	values := make([]uint64, keys)
-	for now := uint32(0); now < 1000; now++ {
-		var b Batch
-		for range rnd.IntN(200) {
-			k := rnd.Uint32N(keys)
-			values[k]++
-			b.Add(binary.BigEndian.AppendUint32(nil, k), 3_600_000, values[k:k+1])
+	var counted [2][]uint64
+	for i := range counted {
+		counted[i] = make([]uint64, keys)
+	}
+	for now := uint32(0); now < turns; now++ {
+		for i, src := range []*Source{src, other} {
+			var b Batch
+			for range rnd.Uint32N(keys / 15) {
+				k := rnd.Uint32N(keys)
+				counted[i][k]++
+				b.Add(binary.BigEndian.AppendUint32(nil, k), 3_600_000, counted[i][k:k+1])
+			}
+			src.Apply(&b, now/4)
 		}
-		src.Apply(&b, now/4)
 		if i := rnd.IntN(len(cursors)); rnd.IntN(50) == 0 {
 			cursors[i].Rewind()
 		} else {
-			read(i, rnd.IntN(30_000), now/4)
+			read(i, rnd.IntN(10*int(keys)), now/4)
 		}
 	}
 	for i, c := range cursors {
 		for c.Pending() {
 			read(i, 10_000, 1000)
 		}
-		for k, v := range values {
-			if seen[i][uint32(k)] != v {
-				t.Fatalf("receiver %d has %d for key %d, want %d", i, seen[i][uint32(k)], k, v)
+		for k := range keys {
+			if want := counted[0][k] + counted[1][k]; seen[i][k] != want {
+				t.Fatalf("receiver %d has %d for key %d, want %d", i, seen[i][k], k, want)
 			}
 		}
+	}
+	if sorted != (keys >= leastByKey) {
+		t.Errorf("some receiver walked by key: %v", sorted)
+	}
+	if table.order != nil {
+		t.Errorf("the list of keys was not given back: %d receivers", table.order.users)
 	}
 }
 

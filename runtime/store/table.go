@@ -33,6 +33,9 @@ type Table struct {
 	cursors atomic.Pointer[[]*Cursor]
 	encoder *Encoder
 
+	orderMu sync.Mutex // guards what follows; taken before any shard's lock
+	order   *byKey     // that receivers walk by at present, the newest one
+
 	shards  [numShards]shard
 	updates atomic.Uint64
 	evicted atomic.Uint64 // keys

@@ -2,7 +2,6 @@ package store
 
 import (
 	"math"
-	"math/bits"
 )
 
 // Forever as a life in an update means that the entry does not expire.
@@ -108,9 +107,8 @@ func (s *shard) warm(b *Batch) {
 		hash := b.hashes[at-1]
 		tag, bucket := indexTag(hash), &s.index.buckets[s.index.home(hash)]
 		for m := bucket.match(tag); m != 0; m &= m - 1 {
-			if r := bucket.refs[bits.TrailingZeros16(m)]; r != noRef {
-				row := s.row(r)
-				prefetchTwo(&row[0], &row[len(row)-1])
+			if r := bucket.refs[m.first()]; r != noRef {
+				s.prefetchRow(r)
 			}
 		}
 	}
@@ -132,7 +130,8 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 		s.markPartial(s.row(r), hash, now)
 	}
 	row := s.row(r)
-	i := findContribution(s, row, src.number)
+	c := s.contributions(row)
+	i := c.find(src.number)
 	added := i < 0
 	if added {
 		if r = s.makeRoom(r, now); r == noRef {
@@ -142,16 +141,12 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 		row = s.row(r)
 		i = count(row)
 		row[meta]++
+		c = s.contributions(row)
 	}
-	c := s.contribution(row, i)
-	c[who] = uint32(src.number) | src.gen<<generationShift
-	life = min(life, src.expire)
-	if life == Forever {
-		c[who] |= noDeadline
-	}
-	c[deadline] = now + min(life, maxLife)
-	for m := range src.moves {
-		src.moves[m].store(c[contribHead:], values, now)
+	tell := row[meta]&summed != 0 && s.replace(row, c, i, added, now)
+	src.write(c, i, life, values, now)
+	if tell {
+		s.account(s.sums(row), c, i, true)
 	}
 	if row[meta]&partial != 0 {
 		s.review(r, row, now)
@@ -161,24 +156,30 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 	} else {
 		s.counted.coalesced++
 	}
-	if added && count(row) > 1 {
-		s.rearm(r, row, now) // from now on periods of the others count too
+	if added && c.n() == 2 {
+		s.rearm(r, row, now) // from now on periods of the other count too
 		return
 	}
-	s.arm(r, row, c, now)
+	s.arm(r, row, c, i, now)
+}
+
+// write makes the i-th contribution what an update says.
+func (src *Source) write(c contributions, i int, life uint32, values []uint64, now uint32) {
+	life = min(life, src.expire)
+	says := uint32(src.number) | src.gen<<generationShift
+	if life == Forever {
+		says |= noDeadline
+	}
+	c.who()[i] = says
+	record := c.record(i)
+	record[deadline] = now + min(life, maxLife)
+	for m := range src.moves {
+		src.moves[m].store(record, values, now)
+	}
 }
 
 // maxLife is the longest life that wrapping 32-bit times can tell from the past, 24.8 days: also the longest that HAProxy configures.
 const maxLife = math.MaxInt32 - 1<<10
-
-func findContribution(s *shard, row []uint32, peer uint16) int {
-	for i := range count(row) {
-		if uint16(s.contribution(row, i)[who]) == peer {
-			return i
-		}
-	}
-	return -1
-}
 
 // makeRoom sees to it that the row has room for one more contribution, and gives its place; noRef if there cannot be one more.
 func (s *shard) makeRoom(r ref, now uint32) ref {
@@ -194,14 +195,6 @@ func (s *shard) makeRoom(r ref, now uint32) ref {
 		return noRef
 	}
 	return s.grow(r)
-}
-
-// dropContribution removes the i-th contribution; the last takes its place.
-func (s *shard) dropContribution(row []uint32, i int) {
-	last := count(row) - 1
-	copy(s.contribution(row, i), s.contribution(row, last))
-	clear(s.contribution(row, last))
-	row[meta]--
 }
 
 // unlock ends a turn with the shard: receivers learn that there is something for them.

@@ -17,10 +17,11 @@ var benchDef = sticktable.Definition{
 	},
 }
 
-// benchTable is a table with keys from two peers, and the order in which updates come.
-func benchTable(b *testing.B, keys int) (t *Table, sources []*Source, order []uint32) {
+// benchTable is a table with keys from some peers, and the order in which updates come.
+func benchTable(b *testing.B, keys, peers int) (t *Table, sources []*Source, order []uint32) {
 	t = New("t.sum")
-	for _, name := range []string{"lb1", "lb2"} {
+	for i := range peers {
+		name := fmt.Sprint("lb", i+1)
 		t.Begin(name)
 		src, err := t.Source(name, benchDef)
 		if err != nil {
@@ -44,11 +45,41 @@ func benchTable(b *testing.B, keys int) (t *Table, sources []*Source, order []ui
 	return t, sources, order
 }
 
+// BenchmarkContributors is an update of a key that many peers contribute to, and a sum made of it for one receiver.
+func BenchmarkContributors(b *testing.B) {
+	for _, peers := range []int{1, 2, 4, 8, 16, 64} {
+		b.Run(fmt.Sprint(peers), func(b *testing.B) {
+			const keys = 20_000
+			t, sources, order := benchTable(b, keys, peers)
+			receiver := t.Subscribe(func() {})
+			enc, _ := t.Encoder(plainAppender)
+			out, batch := Stretch{}, Batch{}
+			key, values := make([]byte, 4), []uint64{1, 2, 3, 4, 5}
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				binary.BigEndian.PutUint32(key, order[i%keys])
+				values[2] = uint64(i) % 10_000
+				batch.Add(key, 3_600_000, values)
+				if batch.Len() == 2000 {
+					now := 20_000 + uint32(i/2000)
+					sources[i/2000%peers].Apply(&batch, now)
+					batch.Reset()
+					receiver.Encode(&out, 1<<30, now, enc)
+					out.Bytes = out.Bytes[:0]
+					t.Tick(now)
+				}
+			}
+			b.ReportMetric(float64(out.Updates)/float64(b.N), "sums/op")
+		})
+	}
+}
+
 // BenchmarkApply is an update of a key that two peers contribute to, in scattered order, in batches of 512.
 func BenchmarkApply(b *testing.B) {
 	for _, keys := range []int{10_000, 1_000_000} {
 		b.Run(fmt.Sprint(keys), func(b *testing.B) {
-			_, sources, order := benchTable(b, keys)
+			_, sources, order := benchTable(b, keys, 2)
 			var batch Batch
 			key, values := make([]byte, 4), []uint64{1, 2, 3, 4, 5}
 			b.ReportAllocs()
@@ -69,7 +100,7 @@ func BenchmarkApply(b *testing.B) {
 func BenchmarkThrough(b *testing.B) {
 	for _, keys := range []int{10_000, 1_000_000} {
 		b.Run(fmt.Sprint(keys), func(b *testing.B) {
-			t, sources, order := benchTable(b, keys)
+			t, sources, order := benchTable(b, keys, 2)
 			receivers := []*Cursor{t.Subscribe(func() {}), t.Subscribe(func() {})}
 			enc, _ := t.Encoder(plainAppender)
 			var out Stretch
@@ -124,4 +155,38 @@ func BenchmarkFill(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2/keys, "ns/update")
+}
+
+// BenchmarkMany is an update of a key that many peers contribute to, where all of them are receivers too and come by in turn.
+func BenchmarkMany(b *testing.B) {
+	for _, peers := range []int{16, 64} {
+		b.Run(fmt.Sprint(peers), func(b *testing.B) {
+			const keys, size = 20_000, 2000
+			t, sources, order := benchTable(b, keys, peers)
+			receivers := make([]*Cursor, peers)
+			for i := range receivers {
+				receivers[i] = t.Subscribe(func() {})
+			}
+			enc, _ := t.Encoder(plainAppender)
+			out, batch := Stretch{}, Batch{}
+			key, values := make([]byte, 4), []uint64{1, 2, 3, 4, 5}
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				binary.BigEndian.PutUint32(key, order[i%keys])
+				values[2] = uint64(i) % 10_000
+				batch.Add(key, 3_600_000, values)
+				if batch.Len() == size {
+					turn := i / size
+					now := 20_000 + uint32(turn)
+					sources[turn%peers].Apply(&batch, now)
+					batch.Reset()
+					receivers[turn%peers].Encode(&out, 1<<30, now, enc)
+					out.Bytes = out.Bytes[:0]
+					t.Tick(now)
+				}
+			}
+			b.ReportMetric(float64(out.Updates)/float64(b.N), "sums/op")
+		})
+	}
 }

@@ -6,7 +6,7 @@ func (s *shard) emit(row []uint32, now uint32, emit Emit) bool {
 	if !some {
 		return true
 	}
-	if !emit(u.id, u.life, s.key(row), u.values) {
+	if !emit(u.id, u.life, s.key(row), s.values) {
 		return false
 	}
 	s.sent(row, u.lasts, now)

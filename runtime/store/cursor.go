@@ -182,31 +182,29 @@ func (s *shard) news(c *Cursor, out *Stretch, limit int, now uint32, enc *Encode
 	return true
 }
 
-// outgoing is a row's sum as its receivers get it.
+// outgoing is a row's sum as its receivers get it, but for the values.
 type outgoing struct {
-	id     uint32
-	life   uint32 // ms, 0 without an end
-	lasts  uint32 // the same, Forever without an end; 0 if the receivers are to forget it
-	values []uint64
+	id    uint32
+	life  uint32 // ms, 0 without an end
+	lasts uint32 // the same, Forever without an end; 0 if the receivers are to forget it
 }
 
-// outgoing makes a row's sum, and tells whether there is something to send. A row without contributions that count goes out as zeros with 1 ms to live, if it ever went out.
+// outgoing makes a row's sum, its values in s.values, and tells whether there is something to send. A row without contributions that count goes out as zeros with 1 ms to live, if it ever went out.
 func (s *shard) outgoing(row []uint32, now uint32) (u outgoing, some bool) {
-	counting := s.counting(row)
-	if len(counting) == 0 && row[meta]&sentOnce == 0 || row[meta]&partial != 0 {
+	if row[meta]&partial != 0 {
 		return u, false
 	}
-	u.id = max(1, row[seq]*numShards+uint32(s.number))
-	if len(counting) == 0 {
-		u.life = 1
-	} else {
-		u.lasts = s.life(counting, now)
-		u.life = max(1, u.lasts) // over, but not looked at by the wheel yet; 0 would mean for ever to a table without expire
-		if u.lasts == Forever {
-			u.life = 0
-		}
+	n, lasts := s.sumOf(row, now)
+	if n == 0 && row[meta]&sentOnce == 0 {
+		return u, false
 	}
-	u.values = s.sum(counting, now)
+	u.id, u.life = max(1, row[seq]*numShards+uint32(s.number)), 1
+	if n > 0 {
+		u.lasts, u.life = lasts, max(1, lasts) // over, but not looked at by the wheel yet; 0 would mean for ever to a table without expire
+	}
+	if u.lasts == Forever {
+		u.life = 0
+	}
 	return u, true
 }
 
@@ -216,7 +214,7 @@ func (s *shard) encodeRow(out *Stretch, row []uint32, now uint32, enc *Encoder) 
 	if !some {
 		return
 	}
-	out.Bytes = enc.Append(out.Bytes, u.id, u.life, s.key(row), u.values)
+	out.Bytes = enc.Append(out.Bytes, u.id, u.life, s.key(row), s.values)
 	out.Updates++
 	out.LastID = u.id
 	s.sent(row, u.lasts, now)
@@ -280,21 +278,18 @@ func GiveBack(def sticktable.Definition) sticktable.Definition {
 
 func (s *shard) collectOwn(moves []move, number uint16, gen uint32, from uint64, now uint32, values []uint64, emit Emit) (uint64, bool) {
 	return s.eachRow(from, func(r ref, row []uint32) bool {
-		i := findContribution(s, row, number)
-		if i < 0 {
-			return true
-		}
-		c := s.contribution(row, i)
-		if generation(c) == gen {
+		c := s.contributions(row)
+		i := c.find(number)
+		if i < 0 || generation(c.who()[i]) == gen {
 			return true
 		}
 		clear(values)
 		for m := range moves {
-			moves[m].load(c[contribHead:], values, now)
+			moves[m].load(c.record(i), values, now)
 		}
 		life := uint32(0)
-		if c[who]&noDeadline == 0 {
-			life = max(1, clampPast(c[deadline]-now))
+		if left := c.life(i, now); left != Forever {
+			life = max(1, left)
 		}
 		return emit(uint32(r)|1<<31, life, s.key(row), values)
 	})

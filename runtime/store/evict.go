@@ -64,12 +64,9 @@ func (s *shard) evict(keep ref, now uint32) (n int) {
 
 // ends is the time until the last of the row's contributions dies, those included that do not count.
 func (s *shard) ends(row []uint32, now uint32) (longest uint32) {
-	for i := range count(row) {
-		c := s.contribution(row, i)
-		if c[who]&noDeadline != 0 {
-			return Forever
-		}
-		longest = max(longest, clampPast(c[deadline]-now))
+	c := s.contributions(row)
+	for i := range c.n() {
+		longest = max(longest, c.life(i, now))
 	}
 	return longest
 }
@@ -152,7 +149,7 @@ func (s *shard) review(r ref, row []uint32, now uint32) {
 	if !over(now-row[sentUntil], s.lay.expire) {
 		for number := range s.peers {
 			p := &s.peers[number]
-			if p.connected && p.contributes && !p.toldSince(row[sentUntil]) && findContribution(s, row, uint16(number)) < 0 {
+			if p.connected && p.contributes && !p.toldSince(row[sentUntil]) && s.contributions(row).find(uint16(number)) < 0 {
 				return
 			}
 		}

@@ -5,22 +5,31 @@ const tombstoneLife = 3_600_000
 
 // life is how long a row has to live at now, by its longest contribution that counts: Forever without an end, 0 when it is over. It is never
 // longer than the table's expire, which now may miss by the time that the caller waited for the lock: HAProxy before 3.2 would keep the entry for longer.
-func (s *shard) life(counting [][]uint32, now uint32) uint32 {
-	var longest uint32
-	for _, c := range counting {
-		if c[who]&noDeadline != 0 {
+func (s *shard) life(counting contributions, now uint32) uint32 {
+	longest := int32(0)
+	for _, w := range counting.who() {
+		if w&noDeadline != 0 {
 			return Forever
 		}
-		if left := int32(c[deadline] - now); left > 0 {
-			longest = max(longest, uint32(left))
-		}
 	}
-	return min(longest, s.lay.expire)
+	words := counting.records()
+	for at := uint(deadline); at < uint(len(words)); at += uint(counting.step) {
+		longest = max(longest, int32(words[at]-now))
+	}
+	return min(uint32(longest), s.lay.expire)
 }
 
-// arm sees to it that the wheel looks at the row in time after contribution c of it changed. What the others need was armed before.
-func (s *shard) arm(r ref, row, c []uint32, now uint32) {
-	if wait := s.nextEvent(row, c, now); wait != never {
+// life is how long the i-th contribution has to live at now: Forever without an end, 0 when it is over.
+func (c contributions) life(i int, now uint32) uint32 {
+	if c.who()[i]&noDeadline != 0 {
+		return Forever
+	}
+	return clampPast(c.record(i)[deadline] - now)
+}
+
+// arm sees to it that the wheel looks at the row in time after the i-th contribution changed. What the others need was armed before.
+func (s *shard) arm(r ref, row []uint32, c contributions, i int, now uint32) {
+	if wait := s.nextEvent(row, c, i, now); wait != never {
 		s.wheel.arm(s, r, row, now+wait, now)
 	}
 }
@@ -31,9 +40,9 @@ func (s *shard) rearm(r ref, row []uint32, now uint32) {
 	if row[meta]&owed != 0 {
 		wait = s.untilGain(now)
 	}
-	n := count(row)
-	for i := range n {
-		wait = min(wait, s.nextEvent(row, s.contribution(row, i), now))
+	c := s.contributions(row)
+	for i := range c.n() {
+		wait = min(wait, s.nextEvent(row, c, i, now))
 	}
 	if wait != never {
 		s.wheel.arm(s, r, row, now+wait, now)
@@ -41,20 +50,18 @@ func (s *shard) rearm(r ref, row []uint32, now uint32) {
 }
 
 // never is a wait without an end.
-const never uint32 = 1<<32 - 1
+const never = Forever
 
 // nextEvent is the time until something about the contribution changes without an update: it dies, or, among others, a rate of it enters its next period, that no sooner than
 // after the row's spacing.
 // A rate that does not die is looked at when it has become 0: by then it must be, or it would come back when the clock has gone round.
-func (s *shard) nextEvent(row, c []uint32, now uint32) uint32 {
-	wait := never
-	if c[who]&noDeadline == 0 {
-		wait = clampPast(c[deadline] - now)
-	} else if s.lay.rates {
-		wait = s.nextBoundary(c, now, true)
+func (s *shard) nextEvent(row []uint32, c contributions, i int, now uint32) uint32 {
+	wait := c.life(i, now)
+	if wait == never && s.lay.rates {
+		wait = s.nextBoundary(c, i, now, true)
 	}
 	if s.lay.rates && (count(row) > 1 || s.class > 0) { // where others are to be expected the wheel need not list the row twice
-		wait = min(wait, max(s.nextBoundary(c, now, false), s.spacing(row)))
+		wait = min(wait, max(s.nextBoundary(c, i, now, false), s.spacing(row)))
 	}
 	return wait
 }
@@ -67,15 +74,16 @@ func clampPast(wait uint32) uint32 {
 	return wait
 }
 
-// nextBoundary is the time until a rate of the contribution enters its next period, or the one after; with last only the latter, until all of it is 0.
-func (s *shard) nextBoundary(c []uint32, now uint32, last bool) uint32 {
+// nextBoundary is the time until a rate of the i-th contribution enters its next period, or the one after; with last only the latter, until all of it is 0.
+func (s *shard) nextBoundary(c contributions, i int, now uint32, last bool) uint32 {
 	wait := never
-	for i := range s.lay.fields {
-		f := &s.lay.fields[i]
+	record := c.record(i)
+	for j := range s.lay.fields {
+		f := &s.lay.fields[j]
 		if f.kind != rateKind || f.period == 0 {
 			continue
 		}
-		w := c[contribHead+f.word:]
+		w := record[firstValue+f.word:]
 		if w[1]|w[2] == 0 {
 			continue
 		}
@@ -93,14 +101,17 @@ func (s *shard) nextBoundary(c []uint32, now uint32, last bool) uint32 {
 
 // settle makes rates 0 that have become so.
 func (s *shard) settle(row []uint32, now uint32) {
-	for i := range count(row) {
-		c := s.contribution(row, i)
-		for j := range s.lay.fields {
-			if f := &s.lay.fields[j]; f.kind == rateKind {
-				w := c[contribHead+f.word:]
-				if e := now - w[0]; e >= 2*f.period && int32(e) >= 0 {
-					w[0], w[1], w[2] = now, 0, 0
-				}
+	c := s.contributions(row)
+	words := c.records()
+	for j := range s.lay.fields {
+		f := &s.lay.fields[j]
+		if f.kind != rateKind {
+			continue
+		}
+		for at := f.first(); at < uint(len(words)); at += uint(c.step) {
+			if e := now - words[at]; e >= 2*f.period && int32(e) >= 0 {
+				words[at], words[at+1], words[at+2] = now, 0, 0
+				row[meta] &^= summed
 			}
 		}
 	}
@@ -131,9 +142,9 @@ func (s *shard) expire(r ref, now uint32) {
 
 func (s *shard) dropDead(row []uint32, now uint32) bool {
 	lost := false
-	for i := count(row) - 1; i >= 0; i-- {
-		c := s.contribution(row, i)
-		if c[who]&noDeadline == 0 && int32(c[deadline]-now) <= 0 {
+	c := s.contributions(row)
+	for i := c.n() - 1; i >= 0; i-- {
+		if c.life(i, now) == 0 {
 			s.dropContribution(row, i)
 			lost = true
 		}

@@ -1,6 +1,9 @@
 package store
 
 import (
+	"encoding/binary"
+	"math"
+	"math/bits"
 	"slices"
 	"unsafe"
 )
@@ -23,16 +26,24 @@ const (
 	fullLoad   = 10 // rows a bucket, in the mean, from which on there are more buckets
 )
 
-// match gives the rows of the bucket that may bear the tag, a bit each.
-func (b *bucket) match(tag uint8) (m uint16) {
-	for i := range b.tags {
-		var bit uint16
-		if b.tags[i] == tag {
-			bit = 1
-		}
-		m |= bit << i
-	}
-	return m
+// match gives the rows of the bucket that may bear the tag: all that do, and now and then another.
+func (b *bucket) match(tag uint8) matches {
+	const ones, tops = 0x0101_0101_0101_0101, 0x8080_8080_8080_8080
+	all := uint64(tag) * ones
+	first := binary.LittleEndian.Uint64(b.tags[:]) ^ all // bytes that are 0 now match
+	last := binary.LittleEndian.Uint32(b.tags[8:]) ^ uint32(all)
+	zero := (first - ones) &^ first & tops
+	zeroLast := (last - ones&math.MaxUint32) &^ last & (tops & math.MaxUint32)
+	return matches(zero | uint64(zeroLast)>>4)
+}
+
+// matches is a set of a bucket's rows: the i-th is bit 7 of byte i, that from the 8th on bit 3 of byte i-8.
+type matches uint64
+
+// first is a row of a set that is not empty.
+func (m matches) first() int {
+	bit := bits.TrailingZeros64(uint64(m))
+	return bit/8 + 2*(^bit&4)
 }
 
 // The shard is chosen by the topmost bits of a hash, the bucket by the lower half, the tag by bits between.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -43,5 +44,37 @@ func TestAllBucketsOverflowed(t *testing.T) {
 		if _, ok := value(table, k); !ok {
 			t.Errorf("key %d was not found", k)
 		}
+	}
+}
+
+// TestMatch: every row that bears the tag is found, and hardly another.
+func TestMatch(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 1))
+	bearing, others := 0, 0
+	for range 10_000 {
+		var b bucket
+		for i := range b.tags {
+			b.tags[i] = uint8(rnd.Uint32N(256))
+			if rnd.IntN(4) == 0 {
+				b.tags[i] = 7
+			}
+		}
+		var found [bucketRows]bool
+		for m := b.match(7); m != 0; m &= m - 1 {
+			found[m.first()] = true
+		}
+		for i, tag := range b.tags {
+			if tag == 7 && !found[i] {
+				t.Fatalf("%v: %d was not found", b.tags, i)
+			}
+			if tag == 7 {
+				bearing++
+			} else if found[i] {
+				others++
+			}
+		}
+	}
+	if others > bearing/50 {
+		t.Errorf("%d others beside %d", others, bearing)
 	}
 }

@@ -16,15 +16,18 @@ type field struct {
 	period uint32 // ms, of FreqCtr
 	slot   int    // first of its slots in a list of values, see Slots
 	word   int    // first of its words in a contribution's values
+	sum    int    // first of its words in the sums that a row keeps, if it is kept there
 }
 
 // layout is how a definition's values lie in memory.
 type layout struct {
-	fields  []field
-	slots   int
-	words   int
-	rates   bool // some field is a FreqCtr
-	connCur bool // some field counts connected peers only
+	fields []field
+	slots  int
+	words  int
+
+	sumWords int  // of the sums that a row keeps
+	rates    bool // some field is a FreqCtr
+	connCur  bool // some field counts connected peers only
 
 	shortestPeriod uint32 // ms, of the rates
 	slack          int32  // ms that the wheel may be late by, where it would have to list a row once more to be in time
@@ -38,10 +41,15 @@ type layout struct {
 var kindSlots = map[sticktable.ValueKind]int{sticktable.SInt: 1, sticktable.UInt: 1, sticktable.ULongLong: 1, sticktable.FreqCtr: 3}
 var kindWords = map[sticktable.ValueKind]int{sticktable.SInt: 1, sticktable.UInt: 1, sticktable.ULongLong: 2, sticktable.FreqCtr: 3}
 
+var sumWords = map[sticktable.Arithmetic]int{sticktable.Sum: counterSumWords, sticktable.SumRate: rateSumWords}
+
 // newLayout lays out the definition. Slots are those of a wire update: one for an integer, three for a FreqCtr (elapsed ms, current, previous),
 // none for a Dict, column after column, element after element.
 func newLayout(def *sticktable.Definition) *layout {
-	l := &layout{keyLen: def.KeyLen, keyWords: (def.KeyLen + 3) / 4, isString: def.Key == sticktable.String, isInteger: def.Key == sticktable.Integer, expire: maxLife}
+	l := &layout{
+		keyLen: def.KeyLen, keyWords: (def.KeyLen + 3) / 4, isString: def.Key == sticktable.String, isInteger: def.Key == sticktable.Integer,
+		expire: maxLife, sumWords: sumsHead,
+	}
 	if def.Expire > 0 {
 		l.expire = uint32(min(def.Expire/time.Millisecond, maxLife))
 	}
@@ -52,8 +60,9 @@ func newLayout(def *sticktable.Definition) *layout {
 				continue
 			}
 			l.fields = append(l.fields, field{
-				typ: c.Type, kind: spec.Kind, arith: spec.Arithmetic, period: uint32(c.Period / time.Millisecond), slot: l.slots, word: l.words,
+				typ: c.Type, kind: spec.Kind, arith: spec.Arithmetic, period: uint32(c.Period / time.Millisecond), slot: l.slots, word: l.words, sum: l.sumWords,
 			})
+			l.sumWords += sumWords[spec.Arithmetic]
 			l.slots += kindSlots[spec.Kind]
 			l.words += kindWords[spec.Kind]
 			if p := uint32(c.Period / time.Millisecond); spec.Kind == sticktable.FreqCtr && (!l.rates || p < l.shortestPeriod) {
@@ -117,9 +126,9 @@ func fieldsOf(c sticktable.Column) int {
 	return max(c.Elems, 1)
 }
 
-// store writes the values of an update that arrived at now into a contribution's words.
-func (m *move) store(words []uint32, values []uint64, now uint32) {
-	w := words[m.word:]
+// store writes the values of an update that arrived at now into a contribution's record.
+func (m *move) store(record []uint32, values []uint64, now uint32) {
+	w := record[firstValue+m.word:]
 	switch m.kind {
 	case sticktable.ULongLong:
 		w[0], w[1] = uint32(values[m.slot]), uint32(values[m.slot]>>32)
@@ -131,9 +140,9 @@ func (m *move) store(words []uint32, values []uint64, now uint32) {
 	}
 }
 
-// load gives the contribution's value as update slots at now: the inverse of store.
-func (m *move) load(words []uint32, values []uint64, now uint32) {
-	w := words[m.word:]
+// load gives a contribution's value as update slots at now: the inverse of store.
+func (m *move) load(record []uint32, values []uint64, now uint32) {
+	w := record[firstValue+m.word:]
 	switch m.kind {
 	case sticktable.ULongLong:
 		values[m.slot] = uint64(w[0]) | uint64(w[1])<<32

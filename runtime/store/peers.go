@@ -33,9 +33,6 @@ func (s *shard) peer(number uint16) *peerState {
 	return &s.peers[number]
 }
 
-// counts tells whether a contribution is part of sums.
-func (s *shard) counts(c []uint32) bool { return !s.peer(uint16(c[who])).standby }
-
 // setConnected changes whether the peer is connected. Where that changes sums, they are sent.
 func (s *shard) setConnected(number uint16, connected bool) {
 	s.mu.Lock()
@@ -53,7 +50,8 @@ func (s *shard) setConnected(number uint16, connected bool) {
 // touchAll notes that every row that the peer contributes to changed.
 func (s *shard) touchAll(number uint16) {
 	s.eachRow(0, func(r ref, row []uint32) bool {
-		if findContribution(s, row, number) >= 0 {
+		if s.contributions(row).find(number) >= 0 {
+			row[meta] &^= summed
 			s.changed = s.touch(r, row) || s.changed
 		}
 		return true
@@ -80,7 +78,17 @@ func (s *shard) setStandbys(standby map[uint16]bool) {
 	for number, is := range standby {
 		if p := s.peer(number); p.standby != is {
 			p.standby = is
+			s.countStandbys()
 			s.touchAll(number)
+		}
+	}
+}
+
+func (s *shard) countStandbys() {
+	s.standbys = 0
+	for i := range s.peers {
+		if s.peers[i].standby {
+			s.standbys++
 		}
 	}
 }
@@ -212,8 +220,9 @@ func (s *shard) drop(number uint16, from uint32, place uint64, now uint32) (n in
 		if budget--; budget < 0 {
 			return false
 		}
-		i := findContribution(s, row, number)
-		if i < 0 || isSince(generation(s.contribution(row, i)), from) {
+		c := s.contributions(row)
+		i := c.find(number)
+		if i < 0 || isSince(generation(c.who()[i]), from) {
 			return true
 		}
 		s.dropContribution(row, i)
@@ -250,7 +259,7 @@ func (t *Table) Clear(key []byte, now uint32) bool {
 
 // rebuild lays the shard's rows out for another definition. With another key nothing can be kept.
 func (s *shard) rebuild(old, def *sticktable.Definition) {
-	before := &shard{t: s.t, lay: s.lay, contrib: s.contrib, slabs: s.slabs, evicted: s.evicted}
+	before := &shard{t: s.t, lay: s.lay, fixed: s.fixed, large: s.large, contrib: s.contrib, odd: s.odd, slabs: s.slabs, evicted: s.evicted}
 	defer before.empty()
 	s.slabs = [numClasses]slab{}
 	s.reset(newLayout(def))
@@ -273,18 +282,18 @@ func (s *shard) empty() {
 	}
 }
 
-// wordMove copies words of a contribution from the old layout to the new one.
+// wordMove copies words of contributions from the old layout to the new one.
 type wordMove struct{ from, to, n int }
 
 func wordMoves(old, def *sticktable.Definition) []wordMove {
 	a, b := newLayout(old), newLayout(def)
-	var moves []wordMove
+	moves := []wordMove{{n: firstValue}} // the deadline
 	for i, from := 0, 0; i < len(old.Columns); i++ {
 		for j, to := 0, 0; j < len(def.Columns); j++ {
 			if old.Columns[i] == def.Columns[j] {
 				for k := range fieldsOf(old.Columns[i]) {
 					f, t := a.fields[from+k], b.fields[to+k]
-					moves = append(moves, wordMove{f.word, t.word, kindWords[f.kind]})
+					moves = append(moves, wordMove{firstValue + f.word, firstValue + t.word, kindWords[f.kind]})
 				}
 			}
 			to += fieldsOf(def.Columns[j])
@@ -314,11 +323,11 @@ func (s *shard) adopt(before *shard, row []uint32, moves []wordMove) {
 	if row[meta]&partial != 0 {
 		s.counted.partial++
 	}
-	for i := range count(row) {
-		a, b := before.contribution(row, i), s.contribution(to, i)
-		copy(b[:contribHead], a[:contribHead])
+	a, b := before.contributions(row), s.contributions(to)
+	copy(b.who(), a.who())
+	for i := range a.n() {
 		for _, m := range moves {
-			copy(b[contribHead+m.to:][:m.n], a[contribHead+m.from:][:m.n])
+			copy(b.record(i)[m.to:][:m.n], a.record(i)[m.from:])
 		}
 	}
 	s.touch(r, to)

@@ -32,34 +32,26 @@ func rotated(tick, curr, prev, period, now uint32) (elapsed, c, p uint32) {
 // rateSum adds FreqCtr contributions that are in their current periods. Its age is the mean of theirs, weighted by what is in prev (by what is in curr where
 // there is nothing): then value and slope are exact from the moment of sending up to the first contributor's boundary, where it is sent again. A
 // boundary that is found δ ms late costs at most |prev − curr|·δ/period of that contributor alone. With the age of the oldest instead, the receiver would itself enter its next period
-// there, and be wrong by what all others have between their ages.
+// there, and be wrong by what all others have between their ages. It is 4 words: the compiler keeps no larger value in registers.
 type rateSum struct {
-	period   uint32
-	counting int    // contributions that are not 0
-	curr     uint64 // Σ curr
-	prev     uint64 // Σ prev
-	currAge  uint64 // Σ curr·age
-	prevAge  uint64 // Σ prev·age
+	curr    uint64 // Σ curr
+	prev    uint64 // Σ prev
+	currAge uint64 // Σ curr·age
+	prevAge uint64 // Σ prev·age
 }
 
-func (s *rateSum) add(elapsed, curr, prev uint32) {
-	if curr|prev == 0 {
-		return
-	}
-	s.counting++
-	s.curr += uint64(curr)
-	s.prev += uint64(prev)
-	s.currAge += uint64(curr) * uint64(elapsed)
-	s.prevAge += uint64(prev) * uint64(elapsed)
+// later is the sum after a while in which no contribution enters another period.
+func (s rateSum) later(ms uint32) rateSum {
+	return rateSum{s.curr, s.prev, s.currAge + s.curr*uint64(ms), s.prevAge + s.prev*uint64(ms)}
 }
 
-// value gives the three numbers of the wire. The age is rounded up, and what prev loses by that goes into curr, so that the value is exact to half a count. Counts are
+// value gives the three numbers of the wire, for a period in ms. The age is rounded up, and what prev loses by that goes into curr, so that the value is exact to half a count. Counts are
 // clamped so that their sum stays in 32 bits, which is how HAProxy adds them.
-func (s *rateSum) value() (elapsed, curr, prev uint64) {
+func (s rateSum) value(ms uint32) (elapsed, curr, prev uint64) {
 	curr = s.curr
-	period := uint64(s.period)
+	period := uint64(ms)
 	switch {
-	case s.counting == 0:
+	case s.curr|s.prev == 0:
 		return 0, 0, 0
 	case s.prev == 0:
 		elapsed = s.currAge / curr
@@ -69,13 +61,6 @@ func (s *rateSum) value() (elapsed, curr, prev uint64) {
 	}
 	curr = min(curr, math.MaxUint32)
 	return elapsed, curr, min(s.prev, math.MaxUint32-curr)
-}
-
-func addSaturated(a, b uint64) uint64 {
-	if a+b < a {
-		return math.MaxUint64
-	}
-	return a + b
 }
 
 // Rate reads a FreqCtr as HAProxy displays it (freq_ctr_total): events in the sliding period, of ms, that ends now. The three numbers are those of an update.

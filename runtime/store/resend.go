@@ -63,7 +63,7 @@ func (s *shard) resends(row []uint32, now uint32) bool {
 // The look goes back to before the boundaries that the row was due for, however late the wheel is: past them a contributor may count no more.
 func (s *shard) drifts(row []uint32, before, now uint32) (drifts, urgent bool) {
 	counting := s.counting(row)
-	if len(counting) < 2 {
+	if counting.n() < 2 {
 		return false, false
 	}
 	for i := range s.lay.fields {
@@ -71,10 +71,10 @@ func (s *shard) drifts(row []uint32, before, now uint32) (drifts, urgent bool) {
 		if f.kind != rateKind || f.period == 0 {
 			continue
 		}
-		sum := f.rate(counting, before)
-		e, c, p := sum.value()
+		sum, n := f.rate(counting, before)
+		e, c, p := sum.value(f.period)
 		rate := Rate(e, c, p, f.period)
-		if sum.counting < 2 || rate <= 1 {
+		if n < 2 || rate <= 1 {
 			continue
 		}
 		bend, found := f.bend(counting, before, now)
@@ -85,10 +85,10 @@ func (s *shard) drifts(row []uint32, before, now uint32) (drifts, urgent bool) {
 }
 
 // bend gives by how many counts a period the slope of the sum changes at boundaries between two times, and whether there are any.
-func (f *field) bend(counting [][]uint32, before, now uint32) (total uint64, found bool) {
-	at := contribHead + f.word
-	for _, c := range counting {
-		tick, curr, prev := c[at], c[at+1], c[at+2]
+func (f *field) bend(counting contributions, before, now uint32) (total uint64, found bool) {
+	words := counting.records()
+	for at := f.first(); at < uint(len(words)); at += uint(counting.step) {
+		tick, curr, prev := f.rateAt(words, at)
 		if curr|prev == 0 {
 			continue
 		}

@@ -26,56 +26,50 @@ const (
 	partial                                   // the key was evicted, and not all who contributed to it have told of it again
 )
 
-// Words of a contribution's head: the peer in the lower 16 bits, its session's generation in the next 15, and a flag; then the deadline.
-const (
-	who = iota
-	deadline
-	contribHead
-)
-
-const (
-	generationShift        = 16
-	generationMask  uint32 = 1<<15 - 1
-	noDeadline      uint32 = 1 << 31
-)
-
-// generation is that of the session in which the contribution was made.
-func generation(c []uint32) uint32 { return c[who] >> generationShift & generationMask }
-
 // shard is a part of a table: the rows whose keys hash to it.
 type shard struct {
 	mu      sync.Mutex
 	t       *Table
 	number  int
 	lay     *layout
-	contrib int // words of a contribution
+	fixed   int // words of a row's head and key
+	large   int // length of the shortest rows that keep sums
+	contrib int // words of a contribution: who made it, and its record
+	odd     int // how often 2 divides that
 	slabs   [numClasses]slab
 	class   int // that rows are made in: most get there
 	index   index
 	log     changeLog
 	wheel   wheel
-	rows    int        // live
-	values  []uint64   // of the sum that was made last
-	scratch [][]uint32 // of counting
+	rows    int      // live
+	values  []uint64 // of the sum that was made last
+	scratch []uint32 // of counting
 	pieces  [numPieces]piece
 	made    uint32 // pieces
 
 	evicted evictedKeys
 
-	peers   []peerState // by the peer's number
-	changed bool        // receivers have news from this turn with the lock
-	behind  int64       // the shard's part of Table.behind
-	counted counters
+	peers    []peerState // by the peer's number
+	standbys int         // peers that stand by
+	changed  bool        // receivers have news from this turn with the lock
+	behind   int64       // the shard's part of Table.behind
+	counted  counters
 }
 
 // reset empties the shard and lays its rows out anew.
 func (s *shard) reset(lay *layout) {
 	s.lay = lay
-	s.contrib = contribHead + lay.words
+	s.fixed, s.contrib = headWords+lay.keyWords, 1+firstValue+lay.words
+	s.odd = bits.TrailingZeros32(uint32(s.contrib))
 	s.empty()
 	for c := range s.slabs {
-		s.slabs[c].init(headWords + lay.keyWords + s.contrib<<c)
+		stride := s.fixed + s.contrib<<c
+		if c >= sumsFrom {
+			stride += lay.sumWords
+		}
+		s.slabs[c].init(stride)
 	}
+	s.large = s.slabs[sumsFrom].stride
 	s.class = 0
 	s.index.empty(s.t.arena)
 	s.log.reset(s.t.arena)
@@ -118,11 +112,6 @@ func (s *shard) hasKey(row []uint32, key []byte) bool {
 
 func (s *shard) hashOf(r ref) uint64 { return s.t.hash(s.key(s.row(r))) }
 
-func (s *shard) contribution(row []uint32, i int) []uint32 {
-	at := headWords + s.lay.keyWords + i*s.contrib
-	return row[at : at+s.contrib : at+s.contrib]
-}
-
 // find looks a key up; noRef when it is not there.
 func (s *shard) find(hash uint64, key []byte) ref {
 	if len(s.index.buckets) == 0 {
@@ -132,7 +121,7 @@ func (s *shard) find(hash uint64, key []byte) ref {
 	for at := home; ; {
 		b := &s.index.buckets[at]
 		for m := b.match(indexTag(hash)); m != 0; m &= m - 1 {
-			if r := b.refs[bits.TrailingZeros16(m)]; r != noRef && s.hasKey(s.row(r), key) {
+			if r := b.refs[m.first()]; r != noRef && s.hasKey(s.row(r), key) {
 				return r
 			}
 		}
@@ -173,7 +162,10 @@ func (s *shard) grow(r ref) ref {
 		return noRef
 	}
 	old, row := s.row(r), s.row(to)
-	copy(row, old)
+	copy(row[:s.fixed], old)
+	row[meta] &^= summed
+	copy(s.contributions(row).who(), s.contributions(old).who())
+	copy(s.contributions(row).records(), s.contributions(old).records())
 	s.index.replace(s.hashOf(r), r, to)
 	s.log.replace(r, to, row)
 	s.freeRow(r)

@@ -68,7 +68,7 @@ func (s *shard) entries(from uint64, now uint32) (list []Entry, at uint64, all b
 		if len(list) == rangeBatch {
 			return false
 		}
-		if len(s.counting(row)) > 0 {
+		if s.counting(row).n() > 0 {
 			list = append(list, s.entry(row, now))
 		}
 		return true
@@ -86,19 +86,16 @@ func (s *shard) entry(row []uint32, now uint32) Entry {
 func (t *Table) contributions(s *shard, row []uint32, now uint32) []Contribution {
 	own := movesTo(&t.def, &t.def)
 	list := make([]Contribution, count(row))
-	for i := range list {
-		c := s.contribution(row, i)
-		number := uint16(c[who])
+	c := s.contributions(row)
+	for i, who := range c.who() {
+		number := uint16(who)
 		p := t.peers[number]
 		list[i] = Contribution{
-			Peer: p.name, Connected: s.peer(number).connected, Standby: !s.counts(c), Stale: generation(c) != p.generation,
-			Life: Forever, Values: make([]uint64, s.lay.slots),
-		}
-		if c[who]&noDeadline == 0 {
-			list[i].Life = clampPast(c[deadline] - now)
+			Peer: p.name, Connected: s.peer(number).connected, Standby: !s.counts(who), Stale: generation(who) != p.generation,
+			Life: c.life(i, now), Values: make([]uint64, s.lay.slots),
 		}
 		for m := range own {
-			own[m].load(c[contribHead:], list[i].Values, now)
+			own[m].load(c.record(i), list[i].Values, now)
 		}
 	}
 	slices.SortFunc(list, func(a, b Contribution) int { return strings.Compare(a.Peer, b.Peer) })

@@ -101,6 +101,7 @@ func (s *shard) newRow(class int) ref {
 	}
 	use.rows++
 	sl.rows++
+	s.moves++
 	r := newRef(class, n, slot)
 	row := s.row(r)
 	clear(row)
@@ -155,6 +156,7 @@ func (s *shard) freeRow(r ref) {
 	use.first = uint16(r.slot() + 1)
 	use.rows--
 	sl.rows--
+	s.moves++
 	switch {
 	case use.rows == 0:
 		sl.dropChunk(r.chunk(), s.t.arena)

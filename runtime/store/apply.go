@@ -2,6 +2,7 @@ package store
 
 import (
 	"math"
+	"slices"
 )
 
 // Forever as a life in an update means that the entry does not expire.
@@ -16,6 +17,14 @@ type Batch struct {
 	hashes []uint64
 	heads  [numShards]int32 // the first update of each shard, plus one
 	chain  []int32          // the next of the same shard, plus one
+	spots  []spot
+	width  int // values of an update
+}
+
+// spot is where an update's contribution is.
+type spot struct {
+	r ref   // noRef if there is no row of the key
+	i int32 // -1 if it is not there
 }
 
 // Len is the number of updates in the batch.
@@ -45,6 +54,8 @@ func (b *Batch) Reset() {
 // plan sorts the updates into shards, keeping their order within each.
 func (b *Batch) plan(t *Table) {
 	n := len(b.ends)
+	b.width = len(b.values) / n
+	b.spots = slices.Grow(b.spots[:0], n)[:n]
 	b.hashes, b.chain = b.hashes[:0], b.chain[:0]
 	clear(b.heads[:])
 	for i := range n {
@@ -67,12 +78,11 @@ func (src *Source) Apply(b *Batch, now uint32) {
 	t := src.t
 	t.latest(now)
 	b.plan(t)
-	width := len(b.values) / n
 	for i := range b.heads {
 		if b.heads[i] == 0 {
 			continue
 		}
-		if !t.shards[i].applyAll(src, b, width, now) {
+		if !t.shards[i].applyAll(src, b, now) {
 			return
 		}
 	}
@@ -80,24 +90,53 @@ func (src *Source) Apply(b *Batch, now uint32) {
 	src.since += n
 }
 
-// applyAll makes the batch's updates of this shard, with width values each, and tells whether the source lives.
-func (s *shard) applyAll(src *Source, b *Batch, width int, now uint32) bool {
+// applyAll makes the batch's updates of this shard, and tells whether the source lives.
+func (s *shard) applyAll(src *Source, b *Batch, now uint32) bool {
 	s.mu.Lock()
 	defer s.unlock()
 	if src.dead {
 		return false
 	}
 	s.warm(b)
+	located, moves := s.class >= sumsFrom, s.moves
+	if located {
+		s.locate(src.number, b)
+	}
 	for at := b.heads[s.number]; at != 0; at = b.chain[at-1] {
 		u := int(at - 1)
-		s.apply(src, b.hashes[u], b.key(u), b.lives[u], b.values[u*width:(u+1)*width], now)
+		to := b.spots[u]
+		if !located || s.moves != moves {
+			to = s.spot(src.number, b.hashes[u], b.key(u))
+		}
+		s.apply(src, to, b, u, now)
 	}
 	return true
 }
 
+// locate finds the contributions of all the shard's updates, and brings them near, where they lie further from their rows' heads than is worth waiting for.
+func (s *shard) locate(number uint16, b *Batch) {
+	for at := b.heads[s.number]; at != 0; at = b.chain[at-1] {
+		u := int(at - 1)
+		to := s.spot(number, b.hashes[u], b.key(u))
+		if b.spots[u] = to; to.i >= 0 {
+			record := s.contributions(s.row(to.r)).record(int(to.i))
+			prefetchTwo(&record[0], &record[len(record)-1])
+		}
+	}
+}
+
+// spot finds a peer's contribution to a key.
+func (s *shard) spot(number uint16, hash uint64, key []byte) spot {
+	r := s.find(hash, key)
+	if r == noRef {
+		return spot{noRef, -1}
+	}
+	return spot{r, int32(s.contributions(s.row(r)).find(number))}
+}
+
 // warm brings what the shard's updates will need near, first all of the index, then all rows: lines that are waited for together cost a third of lines that are waited for one by one.
 func (s *shard) warm(b *Batch) {
-	if len(s.index.buckets) < 1<<4 {
+	if len(s.index.buckets) < 1<<4 && s.class < sumsFrom {
 		return // all of it is in the cache
 	}
 	for at := b.heads[s.number]; at != 0; at = b.chain[at-1] {
@@ -114,12 +153,14 @@ func (s *shard) warm(b *Batch) {
 	}
 }
 
-func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values []uint64, now uint32) {
-	if len(key) > s.lay.keyLen {
-		return
-	}
-	r := s.find(hash, key)
+// apply makes an update of what is at a spot.
+func (s *shard) apply(src *Source, to spot, b *Batch, u int, now uint32) {
+	r, i := to.r, int(to.i)
 	if r == noRef {
+		hash, key := b.hashes[u], b.key(u)
+		if len(key) > s.lay.keyLen {
+			return
+		}
 		if s.makeWay(s.class, noRef, now) {
 			r = s.create(s.class, hash, key)
 		}
@@ -130,8 +171,6 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 		s.markPartial(s.row(r), hash, now)
 	}
 	row := s.row(r)
-	c := s.contributions(row)
-	i := c.find(src.number)
 	added := i < 0
 	if added {
 		if r = s.makeRoom(r, now); r == noRef {
@@ -141,10 +180,11 @@ func (s *shard) apply(src *Source, hash uint64, key []byte, life uint32, values 
 		row = s.row(r)
 		i = count(row)
 		row[meta]++
-		c = s.contributions(row)
+		s.moves++
 	}
+	c := s.contributions(row)
 	tell := row[meta]&summed != 0 && s.replace(row, c, i, added, now)
-	src.write(c, i, life, values, now)
+	src.write(c, i, b.lives[u], b.values[u*b.width:(u+1)*b.width], now)
 	if tell {
 		s.account(s.sums(row), c, i, true)
 	}

@@ -42,6 +42,7 @@ type shard struct {
 	log     changeLog
 	wheel   wheel
 	rows    int      // live
+	moves   uint     // rows that came, moved or went, and contributions that came
 	values  []uint64 // of the sum that was made last
 	scratch []uint32 // of counting
 	pieces  [numPieces]piece

@@ -94,6 +94,7 @@ func (s *shard) newRow(class int) ref {
 	use := &sl.use[n]
 	use.rows++
 	sl.rows++
+	s.moves++
 	if use.first == 0 {
 		use.fresh++
 		r := newRef(class, n, int(use.fresh-1))
@@ -155,6 +156,7 @@ func (s *shard) freeRow(r ref) {
 	use.first = uint16(r.slot() + 1)
 	use.rows--
 	sl.rows--
+	s.moves++
 	switch {
 	case use.rows == 0:
 		sl.dropChunk(r.chunk(), s.t.arena)

@@ -24,9 +24,10 @@ type Cursor struct {
 	dirty  atomic.Uint64 // shards whose logs hold something, a bit each
 	walks  atomic.Uint64 // shards whose rows are being walked, a bit each
 
-	turn  int    // the shard that news are taken from next: none starves
-	byKey *byKey // the rows of a walk over the whole table; nil: there is none, or it goes from shard to shard
-	at    int    // in byKey
+	turn   int    // the shard that news are taken from next: none starves
+	walker int    // the shard that is walked next
+	byKey  *byKey // the rows of a walk over the whole table; nil: there is none, or it goes from shard to shard
+	at     int    // in byKey
 }
 
 // place is a cursor's place in one shard. It is guarded by the shard's lock.

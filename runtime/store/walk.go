@@ -23,14 +23,16 @@ func (c *Cursor) rest(out *Stretch, limit int, now uint32, enc *Encoder) (throug
 		if walking == 0 {
 			return true, nil
 		}
-		s := &c.t.shards[bits.TrailingZeros64(walking)]
-		if all, err := c.within(s, enc, func(s *shard) bool { return s.walk(c, out, limit, c.t.latest(now), enc) }); err != nil || !all {
+		c.walker = (c.walker + bits.TrailingZeros64(bits.RotateLeft64(walking, -c.walker))) % numShards
+		all, err := c.within(&c.t.shards[c.walker], enc, func(s *shard) bool { return s.walk(c, out, limit, c.t.latest(now), enc) })
+		if err != nil || !all {
 			return false, err
 		}
+		c.walker = (c.walker + 1) % numShards
 	}
 }
 
-// walk gives the rows to a receiver that is to have all, or that the log's ring has run past, and tells whether it got through.
+// walk gives the rows to a receiver that is to have all, or that the log's ring has run past, and what changed meanwhile; it tells whether it got through.
 func (s *shard) walk(c *Cursor, out *Stretch, limit int, now uint32, enc *Encoder) bool {
 	at := &c.shards[s.number]
 	from, all := s.eachRow(at.next, func(_ ref, row []uint32) bool {
@@ -46,11 +48,8 @@ func (s *shard) walk(c *Cursor, out *Stretch, limit int, now uint32, enc *Encode
 	if !all {
 		return false
 	}
-	if c.walked(s); at.pos < s.log.base { // the ring ran past the place meanwhile
-		c.walk(s, at.pos)
-		return false
-	}
-	return true
+	c.walked(s)
+	return s.news(c, out, limit, now, enc)
 }
 
 // byKey lists a table's rows in the order of their keys, for receivers that are to have all of them. HAProxy's tables are trees: an entry next to the one before costs it a sixth of one elsewhere,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"time"
 
 	"stktc/runtime/peers"
@@ -50,8 +51,14 @@ func (s *Session) readLoop() error {
 		if err := s.fill(); err != nil {
 			return err
 		}
+		if s.read.end-s.read.start >= muchAtOnce {
+			runtime.Gosched()
+		}
 	}
 }
+
+// muchAtOnce is from how many bytes on a session lets others go first: one that always finds more to do is only interrupted every 10 ms.
+const muchAtOnce = 8 << 10
 
 // fill reads what is there, at least a byte.
 func (s *Session) fill() error {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -79,6 +80,7 @@ func (s *Session) writeLoop(ctx context.Context) error {
 			return err
 		}
 		if more {
+			runtime.Gosched()
 			continue
 		}
 		if s.drained() {

@@ -5,9 +5,9 @@ import "time"
 // What comes in bulk gives way to what happens just now: a peer that is taught anew, or whose contributions are dropped, changes all of a table at once, and a change behind a million others would reach the
 // nodes half a second late. Who makes such changes waits, for a moment, while those before are not sent; but not for receivers that take nothing.
 const (
-	newsInBulk   = 16 << 10 // changes of a table that no receiver has taken: 2 ms of work for one that is fast
+	newsInBulk   = 4 << 10 // changes of a table that no receiver has taken: half a millisecond of work for one that is fast
 	newsInShard  = newsInBulk / numShards
-	bulk         = 4096 // updates of one peer
+	bulk         = 1024 // updates of one peer
 	giveWayEvery = time.Millisecond
 	giveWayMost  = 4 // times
 )

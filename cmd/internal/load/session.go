@@ -78,8 +78,15 @@ func (s *session) run(ctx context.Context) error {
 	defer stop()
 	s.n.sessions.Add(1)
 	done := make(chan struct{})
+	loads := len(s.n.l.Idle) > 0 && !s.n.isIdle // beside what is timed
+	if loads {
+		standBack()
+	}
 	go func() {
 		defer close(done)
+		if loads {
+			standBack()
+		}
 		if err := s.readLoop(ctx); err != nil {
 			cancel(fmt.Errorf("reading: %w", err))
 		}

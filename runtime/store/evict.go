@@ -14,7 +14,7 @@ func (s *shard) short(class int) bool {
 	if sl := &s.slabs[class]; sl.openChunk() < 0 {
 		need = 4 * max(chunkWords, sl.stride)
 	}
-	need += s.index.growth() + s.ringGrowth() + s.wheel.growth()
+	need += s.index.growth(s.number) + s.ringGrowth() + s.wheel.growth()
 	return need > 0 && s.t.arena.budget.short(need)
 }
 

@@ -78,3 +78,33 @@ func TestMatch(t *testing.T) {
 		t.Errorf("%d others beside %d", others, bearing)
 	}
 }
+
+// TestIndexesGrowInTurn: the shards of a large table do not all move their rows for one batch of updates.
+func TestIndexesGrowInTurn(t *testing.T) {
+	table := New("t.sum")
+	src := begin(t, table, "a", gpcDef)
+	sizes := func() (all [numShards]int) {
+		for i := range table.shards {
+			all[i] = len(table.shards[i].index.buckets)
+		}
+		return all
+	}
+	for k := uint32(0); k < 300_000; {
+		before := sizes()
+		var b Batch
+		for range 4096 {
+			b.Add(binary.BigEndian.AppendUint32(nil, k), 60_000, []uint64{1})
+			k++
+		}
+		src.Apply(&b, 1)
+		grown := 0
+		for i, n := range sizes() {
+			if n != before[i] && before[i] > 2*evenBuckets {
+				grown++
+			}
+		}
+		if grown > numShards/4 {
+			t.Errorf("%d indexes grew for one batch at %d keys", grown, k)
+		}
+	}
+}

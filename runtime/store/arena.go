@@ -13,15 +13,17 @@ type arena struct {
 	mu      sync.Mutex
 	held    int64              // bytes that are handed out
 	regions map[*uint32][]byte // all that was mapped, by the first usable word
-	rest    []uint32           // of the newest region
+	newest  []uint32           // region that chunks are taken from
+	rest    []uint32           // of it
+	next    []uint32           // region; nil if there is none yet
 	free    [][]uint32         // to be handed out again
 	cold    [][]uint32         // the same, their memory given back
-	size    int                // words of the newest region
 }
 
 const (
 	firstRegion = 2 * chunkWords
 	largeRegion = 1 << 20 // words, 4 MiB: from here on huge pages are asked for
+	hugeWords   = 1 << 19 // of a huge page
 	hotChunks   = 16
 )
 
@@ -38,12 +40,39 @@ func (a *arena) chunk() []uint32 {
 		}
 	}
 	if len(a.rest) == 0 {
-		a.size = min(max(firstRegion, 2*a.size), largeRegion)
-		a.rest = a.mapWords(a.size, a.size == largeRegion)
+		a.newRegion()
 	}
 	c := a.rest[:chunkWords:chunkWords]
 	a.rest = a.rest[chunkWords:]
+	if len(a.newest) == largeRegion {
+		a.lookAhead()
+	}
 	return c
+}
+
+// newRegion maps memory for more chunks, ever more at a time.
+func (a *arena) newRegion() {
+	before := len(a.newest)
+	if a.newest, a.next = a.next, nil; a.newest == nil {
+		size := min(max(firstRegion, 2*before), largeRegion)
+		a.newest = a.mapWords(size, size == largeRegion)
+	}
+	a.rest = a.newest
+}
+
+// lookAhead has the next huge page made ready when seven eighths of the present one are handed out: the system takes up to some milliseconds for one, and whoever touches it first waits for that, under a
+// shard's lock.
+func (a *arena) lookAhead() {
+	used := len(a.newest) - len(a.rest)
+	if used%hugeWords != hugeWords*7/8 {
+		return
+	}
+	page := a.newest[used/hugeWords*hugeWords:][hugeWords:]
+	if len(page) == 0 {
+		a.next = a.mapWords(largeRegion, true)
+		page = a.next
+	}
+	go populate(page[:hugeWords])
 }
 
 // count notes that words are handed out, or come back. The caller holds a.mu.
@@ -113,5 +142,5 @@ func (a *arena) release() {
 		unmap(r)
 	}
 	a.count(int(-a.held / 4))
-	a.regions, a.rest, a.free, a.cold = nil, nil, nil, nil
+	a.regions, a.newest, a.rest, a.next, a.free, a.cold = nil, nil, nil, nil, nil, nil
 }

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-const hugePage = 2 << 20
+const hugePage = 4 * hugeWords // bytes
 
 // mapWords maps zeroed words, in huge pages if it can: at a million keys a third of the time for a row goes into finding its page. What it gives first is for unmap; it is nil when the
 // words are the Go heap's, as the system refuses to map.
@@ -26,6 +26,13 @@ func mapWords(words int, huge bool) (region []byte, usable []uint32) {
 		syscall.Madvise(b, syscall.MADV_HUGEPAGE) // a wish
 	}
 	return region, unsafe.Slice((*uint32)(unsafe.Pointer(&b[0])), words)
+}
+
+const madvPopulateWrite = 23 // MADV_POPULATE_WRITE, since Linux 5.14; others refuse it
+
+// populate makes words that were mapped ready, as writing to them would. They may have been unmapped by now.
+func populate(w []uint32) {
+	syscall.Syscall(syscall.SYS_MADVISE, uintptr(unsafe.Pointer(&w[0])), uintptr(len(w)*4), madvPopulateWrite)
 }
 
 // giveBack gives a chunk's memory back to the system; its words become 0.

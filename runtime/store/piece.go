@@ -50,9 +50,10 @@ type piece struct {
 }
 
 const (
-	numPieces  = 16 // what a receiver takes in a turn: another one comes by before they are all new
-	fewPieces  = 4  // where there are few receivers
-	pieceBytes = 4 << 10
+	numPieces  = 16              // what a receiver takes in a turn: another one comes by before they are all new
+	fewPieces  = 4               // where there are few receivers
+	pieceBytes = pieceRoom - 128 // one more update may pass it
+	pieceRoom  = 4 << 10
 	pieceAge   = 8 // ms; as if the link to the receiver were so much longer
 )
 
@@ -83,6 +84,9 @@ func (s *shard) keeps() uint32 {
 func (s *shard) hasMany() bool { return s.class >= 2 }
 
 func (s *shard) makePiece(p *piece, pos uint64, now uint32, enc *Encoder) {
+	if p.Bytes == nil {
+		p.Bytes = make([]byte, 0, pieceRoom)
+	}
 	*p = piece{Stretch: Stretch{Bytes: p.Bytes[:0]}, number: p.number, from: pos, at: now, enc: enc}
 	warm := pos
 	for ; pos < s.log.head && len(p.Bytes) < pieceBytes; pos++ {

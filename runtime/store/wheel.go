@@ -78,7 +78,7 @@ func (w *wheel) arm(s *shard, r ref, row []uint32, at, now uint32) {
 	row[due] = at
 	row[meta] |= armed
 	w.push(s, r, at, now>>tickShift)
-	if int(w.listed.Load()) > s.rows+s.rows/4+s.rows*s.number/(2*numShards)+minListed { // not all shards at once
+	if int(w.listed.Load()) > s.rows+s.rows/8+s.rows*s.number/(2*numShards)+minListed { // not all shards at once
 		w.rebuild(s)
 	}
 }

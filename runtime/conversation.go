@@ -28,8 +28,9 @@ type conversation struct {
 	askedAt      uint32          // and when
 	waiting      bool            // and it has not ended
 	ask          *time.Timer
-	saidFinished bool // the last lesson that we gave was finished
-	keepStale    bool // what the peer was not given back in time must not be dropped for that
+	saidFinished bool   // the last lesson that we gave was finished
+	words        uint64 // about itself, that the peer has said
+	keepStale    bool   // what the peer was not given back in time must not be dropped for that
 	ended        bool
 }
 
@@ -281,24 +282,30 @@ func (c *conversation) Confirmed() {
 	}
 }
 
-// LessonEnded implements session.Owner: the peer has taught what we asked for, or says unasked what it is.
+// LessonEnded implements session.Owner: the peer has taught what we asked for, or says unasked what it is. It counts when what the lesson did not name is dropped.
 func (c *conversation) LessonEnded(finished bool) {
 	c.mu.Lock()
 	answer := c.waiting
 	c.waiting = false
+	c.words++
+	word := c.words
 	c.mu.Unlock()
+	count := func() {
+		c.l.note(c, finished, word)
+		c.review()
+	}
 	switch {
 	case finished && (answer || !c.l.isNode()): // a node says so only when asked
-		c.dropStale()
+		c.dropStale(count)
+		return
 	case !finished && answer:
 		c.askIn(askLater)
 	}
-	c.l.note(c, finished)
-	c.review()
+	count()
 }
 
-// dropStale drops what the peer no longer has: it has taught everything in this session.
-func (c *conversation) dropStale() {
+// dropStale drops what the peer no longer has, as it has taught everything in this session, and calls done after that. That is not for who reads what the peer says next to wait for.
+func (c *conversation) dropStale(done func()) {
 	c.mu.Lock()
 	keep := c.keepStale
 	begun := make([]*table, 0, len(c.begun))
@@ -307,25 +314,36 @@ func (c *conversation) dropStale() {
 	}
 	c.mu.Unlock()
 	if keep {
+		done()
 		return
 	}
-	go func() { // not by who reads what the peer says next; nobody waits for it
-		for _, t := range begun {
-			if n := t.DropStale(c.l.name, c.l.a.now()); n > 0 {
+	drops := make([]func(uint32) int, len(begun))
+	for i, t := range begun {
+		drops[i] = t.Stale(c.l.name)
+	}
+	go func() { // nobody waits for it at the end of the program
+		for i, t := range begun {
+			if n := drops[i](c.l.a.now()); n > 0 {
 				c.log.Info("contributions dropped: the peer no longer has them", "table", t.Name(), "entries", n)
 			}
 		}
+		done()
 	}()
 }
 
-// note keeps the peer's word about itself.
-func (l *link) note(c *conversation, finished bool) {
+// note keeps the peer's word about itself, the last one that it said.
+func (l *link) note(c *conversation, finished bool, word uint64) {
+	c.mu.Lock()
+	last := c.words == word
+	c.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.owner != c {
 		return
 	}
-	l.whole = finished
+	if last {
+		l.whole = finished
+	}
 	l.lesson = max(l.lesson, taughtPartial)
 	if finished {
 		l.lesson = taughtFinished

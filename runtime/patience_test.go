@@ -91,3 +91,45 @@ func TestInterruptedLesson(t *testing.T) {
 		}
 	})
 }
+
+// TestTwoTeach: while one source teaches, another that ends its lesson ends no silence.
+func TestTwoTeach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.endAll()
+		w.hosts["n1"] = &host{conns: nil, closed: make(chan struct{}), addr: "n1"}
+		w.hosts["n2"] = &host{conns: nil, closed: make(chan struct{}), addr: "n2"}
+		w.aggregator(lower("a", []string{"n1", "n2"}))
+		began := time.Now()
+		pass(100 * time.Millisecond)
+		var p [2]*rawPeer
+		for i := range p {
+			name := fmt.Sprint("n", i+1)
+			conn, err := w.dialFrom(t.Context(), name, "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			p[i] = startRaw(t, conn, rawHello("a", name, 1), rawDefinition(1, "t.raw"))
+		}
+		firstEnds := DefaultLearnTimeout + 1200*time.Millisecond
+		ended := false
+		for i := uint32(1); time.Since(began) < DefaultLearnTimeout+5*time.Second; i++ {
+			if !ended {
+				for j := uint32(0); j < 10; j++ {
+					p[0].say(rawUpdate(10*i+j, fmt.Sprint("a", i, j), 5))
+				}
+				if time.Since(began) > firstEnds {
+					p[0].say(rawFinished)
+					ended = true
+				}
+			}
+			p[1].say(rawUpdate(i, fmt.Sprint("b", i), 5), rawHeartbeat)
+			p[0].say(rawHeartbeat)
+			pass(100 * time.Millisecond)
+			if w.logged("sums are sent from now on") {
+				t.Fatalf("sums are sent after %v (learn-timeout %v, the first source ended its lesson after %v), while the second taught all the time\n%s", time.Since(began), DefaultLearnTimeout, firstEnds, &w.log)
+			}
+		}
+	})
+}

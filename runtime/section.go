@@ -103,7 +103,7 @@ func (s *section) fallSilent() {
 	if s.timeout != nil {
 		s.timeout.Stop()
 	}
-	p := &patience{until: time.Now().Add(mostPatience * limit)}
+	p := &patience{until: time.Now().Add(mostPatience * limit), heard: map[*link]uint64{}}
 	s.patience = p
 	s.timeout = time.AfterFunc(max(limit-lessonPause, limit/2), func() {
 		p.hears(s)
@@ -121,21 +121,20 @@ const (
 // patience is how long a silence may go on for sources that are teaching.
 type patience struct {
 	until time.Time
-	heard uint64 // updates of those that have not ended their lessons
+	heard map[*link]uint64 // updates
 }
 
-// hears tells whether such sources have said something since it was asked last, or may not have come to it.
-func (p *patience) hears(s *section) bool {
-	heard, begins := uint64(0), false
+// hears tells whether a source that has not ended its lesson has said something since it was asked last, or may not have come to it. One timer at a time asks.
+func (p *patience) hears(s *section) (more bool) {
 	for _, m := range s.currentMembers() {
-		if m.direction.isSource() && !m.settled() {
-			heard += m.link.heard()
-			begins = begins || m.link.begins()
+		if !m.direction.isSource() || m.settled() {
+			continue
 		}
+		heard := m.link.heard()
+		more = more || heard > p.heard[m.link] || m.link.begins()
+		p.heard[m.link] = heard
 	}
-	more := heard > p.heard
-	p.heard = heard
-	return more || begins
+	return more
 }
 
 // heard counts the updates of all of the peer's sessions.

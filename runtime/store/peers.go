@@ -105,20 +105,24 @@ func (t *Table) LastDefinition(name string) sticktable.Definition {
 
 // DropStale drops the peer's contributions that it did not make in its present session, and tells how many: a lesson that ended as finished
 // named everything that the peer has. It takes its time, see giveWay.
-func (t *Table) DropStale(name string, now uint32) int {
+func (t *Table) DropStale(name string, now uint32) int { return t.Stale(name)(now) }
+
+// Stale gives what does that, for the session that is the present one now. It is to be called once.
+func (t *Table) Stale(name string) (drop func(now uint32) int) {
 	t.mu.Lock()
-	number, p := t.knownPeer(name)
+	defer t.mu.Unlock()
+	number, p := t.presentPeer(name)
 	if p == nil {
-		t.mu.Unlock()
-		return 0
+		return func(uint32) int { return 0 }
 	}
 	p.dropping++
 	from, asked := p.generation, p.asked
-	t.mu.Unlock()
-	n := t.dropRows(number, from, now, (*shard).giveWay)
-	t.taught(number, asked, now)
-	t.leave(number, p)
-	return n
+	return func(now uint32) int {
+		n := t.dropRows(number, from, now, (*shard).giveWay)
+		t.taught(number, asked, now)
+		t.leave(number, p)
+		return n
+	}
 }
 
 // Drop drops all of the peer's contributions, and what it said of the table's shape. It takes its time, see giveWay; what the peer contributes meanwhile, in a new session, stays.
@@ -133,7 +137,7 @@ func (t *Table) DropAway(name string, now uint32) int {
 
 func (t *Table) drop(name string, now uint32, may func(*peer) bool) int {
 	t.mu.Lock()
-	number, p := t.knownPeer(name)
+	number, p := t.presentPeer(name)
 	if p == nil || !may(p) {
 		t.mu.Unlock()
 		return 0
@@ -145,6 +149,15 @@ func (t *Table) drop(name string, now uint32, may func(*peer) bool) int {
 	n := t.dropRows(number, from, now, (*shard).giveWay)
 	t.leave(number, p)
 	return n
+}
+
+// presentPeer finds a peer whose number nobody else may have. The caller holds t.mu.
+func (t *Table) presentPeer(name string) (uint16, *peer) {
+	number, p := t.knownPeer(name)
+	if p != nil && p.gone {
+		return 0, nil
+	}
+	return number, p
 }
 
 // leave lets another peer have the number of one that was dropped, if it did not come back meanwhile: who comes under ever other names must not use them up. One that stands
@@ -196,10 +209,10 @@ func (t *Table) defined() bool {
 func (t *Table) dropRows(number uint16, from, now uint32, pause func(*shard)) (n int) {
 	for i := range t.shards {
 		s := &t.shards[i]
-		at, all := uint64(0), false
+		at, all := OwnPlace{}, false
 		for !all {
 			var k int
-			if k, at, all = s.drop(number, from, at, now); k > 0 {
+			if k, all = s.drop(number, from, &at, now); k > 0 {
 				pause(s)
 			}
 			n += k
@@ -211,12 +224,15 @@ func (t *Table) dropRows(number uint16, from, now uint32, pause func(*shard)) (n
 // dropBudget is how many rows are looked at under one lock.
 const dropBudget = 500
 
-// drop handles some rows from a place on, under one lock.
-func (s *shard) drop(number uint16, from uint32, place uint64, now uint32) (n int, at uint64, all bool) {
+// drop handles some rows from a place on, under one lock; all of the shard's from the begin, if they were laid out anew meanwhile.
+func (s *shard) drop(number uint16, from uint32, at *OwnPlace, now uint32) (n int, all bool) {
 	s.mu.Lock()
 	defer s.unlock()
+	if v := s.t.version.Load(); at.version != v {
+		*at = OwnPlace{version: v}
+	}
 	budget := dropBudget
-	at, all = s.eachRow(place, func(r ref, row []uint32) bool {
+	at.from, all = s.eachRow(at.from, func(r ref, row []uint32) bool {
 		if budget--; budget < 0 {
 			return false
 		}
@@ -230,7 +246,7 @@ func (s *shard) drop(number uint16, from uint32, place uint64, now uint32) (n in
 		n++
 		return true
 	})
-	return n, at, all
+	return n, all
 }
 
 // sessionsMeanwhile is how many sessions a peer may have while its contributions are dropped.

@@ -223,7 +223,7 @@ func (t *Table) peer(name string) int {
 			p.gone = false
 			return i
 		}
-		if p.gone && free < 0 {
+		if p.gone && p.dropping == 0 && free < 0 {
 			free = i
 		}
 	}

@@ -320,6 +320,7 @@ func (w *writer) output(out *output) bool {
 			out.next = time.Now().Add(out.pace)
 		}
 	}
+	w.paced = w.paced || out.cursor.Walking() // it waits for the table to be listed
 	return true
 }
 

@@ -81,6 +81,13 @@ func (a *arena) count(words int) {
 	a.budget.held.Add(int64(words) * 4)
 }
 
+// hold notes that bytes of another kind are held for the table, or no more.
+func (a *arena) hold(bytes int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.count(bytes / 4)
+}
+
 func (a *arena) mapWords(words int, huge bool) []uint32 {
 	region, usable := mapWords(words, huge)
 	if region != nil {

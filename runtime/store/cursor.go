@@ -15,7 +15,7 @@ var ErrRedefined = errors.New("table was redefined")
 // the call. It tells whether it took it; if not, the same row comes again later.
 type Emit func(id, life uint32, key []byte, values []uint64) bool
 
-// Cursor is one receiver's place in a table. A new one begins with every row. It is used by one goroutine; the table calls wake, from any
+// Cursor is one receiver's place in a table. A new one begins with every row. Encode is called by one goroutine, Rewind by any; the table calls wake, from any
 // goroutine and under a lock, when there is something again after Collect had taken everything.
 type Cursor struct {
 	t      *Table
@@ -24,10 +24,13 @@ type Cursor struct {
 	dirty  atomic.Uint64 // shards whose logs hold something, a bit each
 	walks  atomic.Uint64 // shards whose rows are being walked, a bit each
 
-	turn   int    // the shard that news are taken from next: none starves
-	walker int    // the shard that is walked next
-	byKey  *byKey // the rows of a walk over the whole table; nil: there is none, or it goes from shard to shard
-	at     int    // in byKey
+	turn   int // the shard that news are taken from next: none starves
+	walker int // the shard that is walked next
+
+	byKey atomic.Pointer[byKey] // the rows of a walk over the whole table; nil: there is none, or it goes from shard to shard
+	at    int                   // in byKey
+	tried bool                  // none could be had for the present walks
+	waits atomic.Bool           // for one that is being made
 }
 
 // place is a cursor's place in one shard. It is guarded by the shard's lock.
@@ -36,7 +39,9 @@ type place struct {
 	since   uint64 // a walk sends rows that changed at or after this position
 	next    uint64 // of the walk, see eachRow
 	walking bool
-	byKey   bool   // the walk is that over the whole table
+	byKey   bool // the walk is that over the whole table
+	listed  bool // and is over when the receiver has had the log up to the next
+	until   uint64
 	after   uint32 // pieces made up to this one may be older than what the walk gave
 }
 
@@ -53,11 +58,11 @@ func (t *Table) Subscribe(wake func()) *Cursor {
 
 // Close ends the receiver.
 func (c *Cursor) Close() {
+	c.leave()
 	c.t.mu.Lock()
 	defer c.t.mu.Unlock()
 	cursors := slices.DeleteFunc(slices.Clone(*c.t.cursors.Load()), func(o *Cursor) bool { return o == c })
 	c.t.cursors.Store(&cursors)
-	c.leaveOrder()
 }
 
 // Table is what the cursor reads.
@@ -95,7 +100,7 @@ func (c *Cursor) walk(s *shard, since uint64) {
 // walked ends it.
 func (c *Cursor) walked(s *shard) {
 	at := &c.shards[s.number]
-	at.walking, at.byKey = false, false
+	at.walking, at.byKey, at.listed = false, false, false
 	c.walks.And(^(uint64(1) << s.number))
 }
 
@@ -112,7 +117,7 @@ func (c *Cursor) notifyAll() {
 }
 
 // Pending tells whether Encode may have something.
-func (c *Cursor) Pending() bool { return c.dirty.Load() != 0 || c.Walking() }
+func (c *Cursor) Pending() bool { return c.dirty.Load() != 0 || c.Walking() && !c.waits.Load() }
 
 // Walking tells whether the receiver has not had every row yet since it began, was rewound or fell behind.
 func (c *Cursor) Walking() bool { return c.walks.Load() != 0 }
@@ -121,10 +126,11 @@ func (c *Cursor) Walking() bool { return c.walks.Load() != 0 }
 const walkShare = 4
 
 // Encode appends the sums that the receiver has not had since they changed, as of now, to the stretch, until that holds limit bytes or somewhat more. It tells whether it gave all
-// there were. If enc is not of the table's present definition nothing is given but ErrRedefined.
+// there were for now: while it is Walking more comes, and the receiver is woken for that. If enc is not of the table's present definition nothing is given but ErrRedefined.
 func (c *Cursor) Encode(out *Stretch, limit int, now uint32, enc *Encoder) (all bool, err error) {
 	c.t.taken.Add(1)
 	if !c.Walking() {
+		c.tried = false
 		return c.news(out, limit, now, enc)
 	}
 	if _, err := c.news(out, limit-(limit-len(out.Bytes))/walkShare, now, enc); err != nil {
@@ -164,12 +170,15 @@ func (c *Cursor) within(s *shard, enc *Encoder, do func(*shard) bool) (done bool
 func (s *shard) news(c *Cursor, out *Stretch, limit int, now uint32, enc *Encoder) bool {
 	at := &c.shards[s.number]
 	if at.pos < s.log.base {
-		if at.walking {
+		if at.walking && !at.listed {
 			return true // once more after that
 		}
 		c.walk(s, at.pos)
 	}
-	defer s.countBehind()
+	defer func() {
+		s.countBehind()
+		c.endListed(s)
+	}()
 	for at.pos < s.log.head {
 		if len(out.Bytes) >= limit {
 			return false

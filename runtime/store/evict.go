@@ -24,6 +24,10 @@ func (s *shard) makeWay(class int, keep ref, now uint32) bool {
 		if !s.short(class) {
 			return true
 		}
+		if o := s.t.order.Load(); o != nil {
+			s.t.revoke(o)
+			continue
+		}
 		if s.evict(keep, now) == 0 {
 			return false
 		}

@@ -34,8 +34,8 @@ func TestStorm(t *testing.T) {
 	table, _ := storm(t)
 	enc, _ := table.Encoder(plainAppender)
 	c := table.Subscribe(func() {})
-	for all := false; !all; {
-		all, _ = c.Encode(&Stretch{}, 1<<20, 10_000, enc)
+	for c.Pending() || c.Walking() {
+		c.Encode(&Stretch{}, 1<<20, 10_000, enc)
 	}
 	turns := 0
 	for now := uint32(15_000); table.Stats().Resends < stormKeys && turns < 10; now += 10 {
@@ -61,8 +61,8 @@ func TestGiveWay(t *testing.T) {
 		enc, _ := table.Encoder(plainAppender)
 		c := table.Subscribe(func() {})
 		readAll := func() {
-			for all := false; !all; {
-				all, _ = c.Encode(&Stretch{}, 1<<20, 10_000, enc)
+			for c.Pending() || c.Walking() {
+				c.Encode(&Stretch{}, 1<<20, 10_000, enc)
 			}
 		}
 		put := func(n uint32) {

@@ -33,8 +33,9 @@ type Table struct {
 	cursors atomic.Pointer[[]*Cursor]
 	encoder *Encoder
 
-	orderMu sync.Mutex // guards what follows; taken before any shard's lock
-	order   *byKey     // that receivers walk by at present, the newest one
+	orderMu sync.Mutex // guards joining the list of rows by key, and what follows; taken before any shard's lock
+	listing bool       // one is being made
+	order   atomic.Pointer[byKey]
 
 	shards  [numShards]shard
 	behind  atomic.Int64  // see giveWay
@@ -339,6 +340,7 @@ func (t *Table) Rows() int {
 func (t *Table) Tick(now uint32) {
 	t.latest(now)
 	t.forgetLessons(now)
+	t.revokeOld(now)
 	late := int32(0)
 	if t.late.Load() >= manyLate {
 		late = t.turnTogether(now)

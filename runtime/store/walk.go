@@ -5,16 +5,17 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+	"sync/atomic"
 	"unsafe"
 )
 
-// rest goes on with the receiver's walks, and tells whether they are through.
+// rest goes on with the receiver's walks, and tells whether they are through, or wait for a list.
 func (c *Cursor) rest(out *Stretch, limit int, now uint32, enc *Encoder) (through bool, err error) {
-	if c.byKey == nil {
-		c.order()
+	if c.byKey.Load() == nil && c.order() {
+		return true, nil
 	}
-	if c.byKey != nil {
-		if through, err := c.inOrder(out, limit, now, enc); err != nil || !through {
+	if o := c.byKey.Load(); o != nil {
+		if through, err := c.inOrder(o, out, limit, now, enc); err != nil || !through {
 			return false, err
 		}
 	}
@@ -35,6 +36,9 @@ func (c *Cursor) rest(out *Stretch, limit int, now uint32, enc *Encoder) (throug
 // walk gives the rows to a receiver that is to have all, or that the log's ring has run past, and what changed meanwhile; it tells whether it got through.
 func (s *shard) walk(c *Cursor, out *Stretch, limit int, now uint32, enc *Encoder) bool {
 	at := &c.shards[s.number]
+	if at.listed {
+		return s.news(c, out, limit, now, enc)
+	}
 	from, all := s.eachRow(at.next, func(_ ref, row []uint32) bool {
 		if len(out.Bytes) >= limit {
 			return false
@@ -52,15 +56,16 @@ func (s *shard) walk(c *Cursor, out *Stretch, limit int, now uint32, enc *Encode
 	return s.news(c, out, limit, now, enc)
 }
 
-// byKey lists a table's rows in the order of their keys, for receivers that are to have all of them. HAProxy's tables are trees: an entry next to the one before costs it a sixth of one elsewhere,
-// where each level of the tree is a cache miss. Receivers that begin to walk at about the same time share one.
+// byKey lists a table's rows in the order of their keys, for receivers that are to have all of them. HAProxy's tables are trees: an entry next to the one before costs it a fraction of one elsewhere,
+// where each level of the tree is a cache miss. Receivers that begin to walk at about the same time share one. It is made by a goroutine of its own, a fifth of a second for a million rows, in which
+// receivers get their news. A table has one at a time; who cannot use that walks from shard to shard.
 type byKey struct {
-	words []uint32 // that the rows lie in
-	rows  []listedKey
-	heads [numShards]uint64 // of the logs, from which on these tell what the list does not
-	users int               // receivers, guarded by Table.orderMu
-
-	version uint64 // of the table's definition
+	rows    []listedKey
+	heads   [numShards]uint64 // of the logs, from which on these tell what the list does not
+	version uint64            // of the table's definition
+	born    uint32            // when it was made, ms
+	users   atomic.Int32      // receivers
+	counted atomic.Bool       // its memory is, in the table's arena
 }
 
 // listedKey is 16 bytes of a list.
@@ -71,37 +76,66 @@ type listedKey struct {
 }
 
 const (
-	leastByKey  = 1 << 14 // rows: what there is of a smaller table is in the node's cache in any order
-	keyWindow   = 1 << 10 // rows of about the same place in the node's tree, that are taken shard by shard
-	listedWords = int(unsafe.Sizeof(listedKey{}) / 4)
+	leastByKey = 1 << 14 // rows: what there is of a smaller table is in the node's cache in any order
+	keyWindow  = 1 << 10 // rows of about the same place in the node's tree, that are taken shard by shard
+	byKeyTurn  = 8 << 10 // rows that are looked at in a turn
+	byKeyLife  = 60_000  // ms: for a receiver that stands still none is kept longer
+	byKeyIdle  = 1_000   // ms, without receivers
 )
 
-// order sees to it that a walk over the whole table goes by key, where that is worth it and there is memory for the list.
-func (c *Cursor) order() {
+// roomFor is for how many rows a list has room, so that some may come while it is made.
+func roomFor(rows int) int { return rows + rows/8 + numShards }
+
+func (o *byKey) bytes() int { return cap(o.rows) * int(unsafe.Sizeof(listedKey{})) }
+
+// order sees to it that a walk over the whole table goes by key, where that is worth it and there is memory for the list, and tells whether the receiver waits for that.
+func (c *Cursor) order() (waits bool) {
 	t := c.t
-	if !c.wantsAll() {
-		return
-	}
-	rows := t.Rows()
-	if rows < leastByKey {
-		return
+	if c.tried || !c.wantsAll() {
+		return false
 	}
 	t.orderMu.Lock()
 	defer t.orderMu.Unlock()
-	if t.order != nil && c.joins(t.order) {
-		return
-	}
-	if t.arena.budget.short(4 * listedWords * rows) {
-		return
-	}
-	o := t.list(rows)
+	o := t.order.Load()
 	switch {
-	case o == nil:
-	case c.joins(o):
-		t.order = o // for those that come next; with another one before, its receivers keep that
-	default:
-		t.arena.putWords(o.words)
+	case o != nil && c.joins(o):
+		return false
+	case t.listing:
+	case o != nil || !t.lists():
+		c.tried = true
+		return false
 	}
+	c.waits.Store(true)
+	return true
+}
+
+// lists begins to list the table's rows, if that is worth it and there is memory. The caller holds t.orderMu.
+func (t *Table) lists() bool {
+	rows := t.Rows()
+	o := &byKey{version: t.version.Load(), born: t.clock.Load()}
+	if rows < leastByKey || t.arena.budget.short(2*roomFor(rows)*int(unsafe.Sizeof(listedKey{}))) {
+		return false
+	}
+	t.listing = true
+	go func() {
+		o.rows = make([]listedKey, 0, roomFor(rows))
+		t.arena.hold(o.bytes())
+		o.counted.Store(true)
+		if t.list(o) {
+			t.order.Store(o)
+		} else {
+			t.revoke(o)
+		}
+		t.orderMu.Lock()
+		defer t.orderMu.Unlock()
+		t.listing = false
+		for _, c := range *t.cursors.Load() {
+			if c.waits.Swap(false) {
+				c.wake()
+			}
+		}
+	}()
+	return true
 }
 
 // wantsAll tells whether a walk over the whole table is at its begin.
@@ -114,14 +148,14 @@ func (c *Cursor) wantsAll() bool {
 		s.mu.Lock()
 		at := c.shards[i]
 		s.mu.Unlock()
-		if !at.walking || at.since != 0 || at.next != 0 {
+		if !at.walking || at.since != 0 || at.next != 0 || at.listed {
 			return false
 		}
 	}
 	return true
 }
 
-// joins lets the receiver walk by that list, if that still tells all that the logs do not.
+// joins lets the receiver walk by that list, if that still tells all that the logs do not. If it does not, shards that were let in are none the worse: their places in the logs are earlier ones.
 func (c *Cursor) joins(o *byKey) bool {
 	if o.version != c.t.version.Load() {
 		return false
@@ -139,45 +173,53 @@ func (c *Cursor) joins(o *byKey) bool {
 		}
 		c.notify(i)
 	}
-	o.users++
-	c.byKey, c.at = o, 0
+	o.users.Add(1)
+	c.at = 0
+	c.byKey.Store(o)
 	return true
 }
 
-// leaveOrder is called when the receiver needs its list no more.
-func (c *Cursor) leaveOrder() {
-	if c.byKey == nil {
-		return
+// leave is called when the receiver needs its list no more.
+func (c *Cursor) leave() {
+	if o := c.byKey.Swap(nil); o != nil && o.users.Add(-1) == 0 {
+		c.t.revoke(o)
 	}
-	c.t.orderMu.Lock()
-	defer c.t.orderMu.Unlock()
-	o := c.byKey
-	c.byKey = nil
-	if o.users--; o.users > 0 {
-		return
-	}
-	if c.t.order == o {
-		c.t.order = nil
-	}
-	c.t.arena.putWords(o.words)
 }
 
-// list lists the rows, of which there are about so many; nil if they became far more meanwhile.
-func (t *Table) list(rows int) *byKey {
-	rows += rows/8 + numShards
-	o := &byKey{version: t.version.Load(), words: t.arena.words(rows * listedWords)}
-	o.rows = unsafe.Slice((*listedKey)(unsafe.Pointer(&o.words[0])), rows)[:0]
+// revoke takes a list away from its receivers: they walk from shard to shard.
+func (t *Table) revoke(o *byKey) {
+	t.order.CompareAndSwap(o, nil)
+	for _, c := range *t.cursors.Load() {
+		c.byKey.CompareAndSwap(o, nil)
+	}
+	if o.counted.Swap(false) {
+		t.arena.hold(-o.bytes())
+	}
+}
+
+// revokeOld takes a list away that is no longer used, or by those only who stand still.
+func (t *Table) revokeOld(now uint32) {
+	o := t.order.Load()
+	if o == nil {
+		return
+	}
+	if age := now - o.born; age > byKeyLife || age > byKeyIdle && o.users.Load() == 0 {
+		t.revoke(o)
+	}
+}
+
+// list lists the table's rows; false if they became far more meanwhile.
+func (t *Table) list(o *byKey) bool {
 	for i := range t.shards {
 		if !t.shards[i].list(o) {
-			t.arena.putWords(o.words)
-			return nil
+			return false
 		}
 	}
 	slices.SortFunc(o.rows, func(a, b listedKey) int { return cmp.Compare(a.key, b.key) })
 	for window := range slices.Chunk(o.rows, keyWindow) {
 		slices.SortFunc(window, func(a, b listedKey) int { return cmp.Compare(a.shard, b.shard) })
 	}
-	return o
+	return true
 }
 
 // list lists the shard's rows, some under one lock. One that moves or comes meanwhile has changed, and is found in the log.
@@ -198,6 +240,9 @@ func (s *shard) list(o *byKey) (fits bool) {
 func (s *shard) listSome(o *byKey, from uint64) (at uint64, all bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.t.version.Load() != o.version {
+		return 0, true // the rows lie elsewhere by now; nobody joins
+	}
 	budget := tickBudget
 	return s.eachRow(from, func(r ref, row []uint32) bool {
 		if budget--; budget < 0 || len(o.rows) == cap(o.rows) {
@@ -219,19 +264,19 @@ func (s *shard) inTree(row []uint32) uint64 {
 }
 
 // inOrder goes on with a walk by key, and tells whether it is through, or was ended by another.
-func (c *Cursor) inOrder(out *Stretch, limit int, now uint32, enc *Encoder) (through bool, err error) {
-	for rows := c.byKey.rows; c.at < len(rows); {
-		if len(out.Bytes) >= limit {
+func (c *Cursor) inOrder(o *byKey, out *Stretch, limit int, now uint32, enc *Encoder) (through bool, err error) {
+	for turn := c.at + byKeyTurn; c.at < len(o.rows); {
+		if len(out.Bytes) >= limit || c.at >= turn {
 			return false, nil
 		}
-		run := rows[c.at:]
+		run := o.rows[c.at:]
 		if n := slices.IndexFunc(run, func(k listedKey) bool { return k.shard != run[0].shard }); n >= 0 {
 			run = run[:n]
 		}
 		s := &c.t.shards[run[0].shard]
-		goesOn, err := c.within(s, enc, func(s *shard) bool { return s.walkListed(c, run, out, c.t.latest(now), enc) })
+		goesOn, err := c.within(s, enc, func(s *shard) bool { return s.walkListed(c, o, run, out, c.t.latest(now), enc) })
 		if err != nil || !goesOn {
-			c.leaveOrder()
+			c.leave()
 			return false, err
 		}
 		c.at += len(run)
@@ -239,34 +284,38 @@ func (c *Cursor) inOrder(out *Stretch, limit int, now uint32, enc *Encoder) (thr
 	for i := range c.shards {
 		c.endOrder(&c.t.shards[i])
 	}
-	c.leaveOrder()
+	c.leave()
 	return true, nil
 }
 
-// endOrder ends a shard's part of a walk by key.
+// endOrder ends a shard's part of a walk by key: it is over when the receiver has had from the log what the list left to that.
 func (c *Cursor) endOrder(s *shard) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := &c.shards[s.number]
-	if !at.byKey {
-		return
+	if at := &c.shards[s.number]; at.byKey {
+		at.byKey, at.listed, at.until = false, true, s.log.head
+		c.endListed(s)
 	}
-	if c.walked(s); at.pos < s.log.base { // the ring ran past the place meanwhile
-		c.walk(s, at.pos)
+}
+
+// endListed ends a walk of which only that is left.
+func (c *Cursor) endListed(s *shard) {
+	if at := &c.shards[s.number]; at.listed && at.pos >= at.until {
+		c.walked(s)
 	}
 }
 
 // walkListed gives some rows of a walk by key, but for those that the log tells of; false if the walk was ended by another.
-func (s *shard) walkListed(c *Cursor, rows []listedKey, out *Stretch, now uint32, enc *Encoder) (goesOn bool) {
+func (s *shard) walkListed(c *Cursor, o *byKey, rows []listedKey, out *Stretch, now uint32, enc *Encoder) (goesOn bool) {
 	at := &c.shards[s.number]
-	if !at.byKey {
+	if !at.byKey || c.byKey.Load() != o {
 		return false
 	}
 	for i := range rows {
 		s.prefetchListed(rows[i].row)
 	}
 	for i := range rows {
-		if row := s.listedRow(rows[i].row); row != nil && s.log.at(row) < c.byKey.heads[s.number] {
+		if row := s.listedRow(rows[i].row); row != nil && s.log.at(row) < o.heads[s.number] {
 			s.encodeRow(out, row, now, enc)
 		}
 	}

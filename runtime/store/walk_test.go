@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 
@@ -42,9 +43,11 @@ func TestWalkByKey(t *testing.T) {
 				return all
 			}
 			read(0, 1<<16)
+			awaitList(table)
+			read(0, 1<<16)
 			cursors[1] = table.Subscribe(func() {})
 			read(1, 1<<16)
-			if cursors[0].byKey == nil || cursors[0].byKey != cursors[1].byKey {
+			if o := cursors[0].byKey.Load(); o == nil || o != cursors[1].byKey.Load() {
 				t.Error("the receivers do not share a list")
 			}
 			put(0, 8)
@@ -60,7 +63,7 @@ func TestWalkByKey(t *testing.T) {
 					t.Errorf("receiver %d got a key %d places after one that comes behind it", i, back)
 				}
 			}
-			if table.order != nil || table.arena.held != int64(table.Stats().Bytes) {
+			if table.order.Load() != nil || table.arena.held != int64(table.Stats().Bytes) {
 				t.Errorf("%d bytes are held, and %d of rows", table.arena.held, table.Stats().Bytes)
 			}
 		})
@@ -77,4 +80,95 @@ func farthestBack(keys []uint32) (most int) {
 		most = max(most, i-at)
 	}
 	return most
+}
+
+// awaitList waits for the list that a receiver has asked for.
+func awaitList(t *Table) {
+	for listing := true; listing; {
+		t.orderMu.Lock()
+		listing = t.listing
+		t.orderMu.Unlock()
+		runtime.Gosched()
+	}
+}
+
+// TestWalkEndsWithNews: a walk by key is over when the receiver has had everything, also what had changed and was left to the log.
+func TestWalkEndsWithNews(t *testing.T) {
+	const keys = 4 * leastByKey
+	table := New("t.sum")
+	src := begin(t, table, "a", gpcDef)
+	putRange(src, 0, keys, 7, 1)
+	enc, _ := table.Encoder(plainAppender)
+	c := table.Subscribe(func() {})
+	seen := map[string]bool{}
+	read := func(limit int) {
+		var out Stretch
+		c.Encode(&out, limit, 2, enc)
+		eachPlain(out.Bytes, func(_, _ uint32, key []byte, _ []uint64) { seen[string(key)] = true })
+	}
+	read(1 << 12)
+	awaitList(table)
+	read(1 << 12)
+	o := c.byKey.Load()
+	for c.at < len(o.rows)-4000 { // keys are in order here
+		read(1 << 16)
+	}
+	rest := o.rows[c.at:]
+	putRange(src, 0, 6000, 8, 2)         // they were walked
+	putRange(src, keys-4500, keys, 8, 2) // these were not, mostly
+	n := 0
+	for c.Walking() {
+		read(1 << 16)
+		n++
+	}
+	t.Logf("%d rows were left, walked in %d turns", len(rest), n)
+	if len(seen) != keys {
+		t.Errorf("the walk is over (a lesson would be said to be finished), the receiver had %d of %d keys", len(seen), keys)
+	}
+}
+
+// TestListIsTakenAway: of a receiver that stands still, when memory is short and after a while; it gets everything all the same.
+func TestListIsTakenAway(t *testing.T) {
+	const keys = 2 * leastByKey
+	for name, take := range map[string]func(*Table, *Source){
+		"no memory": func(table *Table, src *Source) {
+			table.arena.budget.SetLimit(table.arena.budget.Held() + 1<<10)
+			putRange(src, keys, keys+keys/4, 7, 2)
+			if n := table.Evicted(); n > 0 {
+				t.Errorf("%d keys were evicted, and a list was there", n)
+			}
+			table.arena.budget.SetLimit(0)
+		},
+		"old": func(table *Table, _ *Source) { table.revokeOld(table.clock.Load() + byKeyLife + 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := New("t.sum")
+			src := begin(t, table, "a", gpcDef)
+			putRange(src, 0, keys, 7, 1)
+			enc, _ := table.Encoder(plainAppender)
+			c := table.Subscribe(func() {})
+			seen := map[string]bool{}
+			read := func() {
+				var out Stretch
+				c.Encode(&out, 1<<12, 2, enc)
+				eachPlain(out.Bytes, func(_, _ uint32, key []byte, _ []uint64) { seen[string(key)] = true })
+			}
+			read()
+			awaitList(table)
+			read()
+			if c.byKey.Load() == nil {
+				t.Fatal("no walk by key")
+			}
+			take(table, src)
+			if c.byKey.Load() != nil || table.order.Load() != nil || table.arena.held != int64(table.Stats().Bytes) {
+				t.Error("the list is still there")
+			}
+			for c.Pending() || c.Walking() {
+				read()
+			}
+			if len(seen) != table.Rows() {
+				t.Errorf("the receiver had %d of %d keys", len(seen), table.Rows())
+			}
+		})
+	}
 }

@@ -31,7 +31,7 @@ var readmeRows = []shown{
 		{"", "scattered, " + known, ourCPU}, {"HAProxy only to receive it", "scattered, " + known, theirCPU}, {"ratio", "scattered, " + known, ratioName}}},
 	{"the same, keys in order", "compare", []shownFigure{
 		{"", "in-order, " + known, ourCPU}, {"HAProxy", "in-order, " + known, theirCPU}, {"ratio", "in-order, " + known, ratioName}}},
-	{"the same, scattered, at 100,000 updates a second", "paced", []shownFigure{
+	{"the same, 100 k keys in scattered order, at 100,000 updates a second", "paced", []shownFigure{
 		{"", "scattered, " + known, ourCPU}, {"HAProxy", "scattered, " + known, theirCPU}}},
 	{"CPU of an update in or out, flat out", "linear", []shownFigure{
 		{"2 nodes", byNodes + "2 nodes", perUpdateMoved}, {"16", byNodes + "16 nodes", perUpdateMoved}, {"64", byNodes + "64 nodes", perUpdateMoved}}},
@@ -39,6 +39,7 @@ var readmeRows = []shown{
 	{"memory of a key with 2 contributors", "memory", []shownFigure{
 		{"", "1 M keys, 2 of 2 peers there", growthAKey}, {"with 64 peers configured", "1 M keys, 2 of 64 peers there", growthAKey},
 		{"15 M updates past a peer that does not read", "15 M updates past a node that does not read, 100 k keys", "growth"}}},
+	{"memory of 10 M keys with 2 contributors each", "linear", []shownFigure{{"", byKeys + "10 M keys, 2 nodes", growth}}},
 	{"latency, 99 of 100", "latency", []shownFigure{
 		{"idle", "idle, 1 M keys", "p99"}, {"beside 100,000 updates a second", "beside 100 k updates a second, 1 M keys", "p99"},
 		{"beside a load flat out", "beside a load flat out, 1 M keys", "p99"}}},

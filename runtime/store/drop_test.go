@@ -7,6 +7,9 @@ import (
 	"stktc/topology/sticktable"
 )
 
+// DropStale is Stale for the impatient.
+func (t *Table) DropStale(name string, now uint32) int { return t.Stale(name)(now) }
+
 // putRange gives keys a value.
 func putRange(src *Source, from, to uint32, v uint64, now uint32) {
 	var b Batch

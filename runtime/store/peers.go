@@ -103,11 +103,8 @@ func (t *Table) LastDefinition(name string) sticktable.Definition {
 	return sticktable.Definition{}
 }
 
-// DropStale drops the peer's contributions that it did not make in its present session, and tells how many: a lesson that ended as finished
-// named everything that the peer has. It takes its time, see giveWay.
-func (t *Table) DropStale(name string, now uint32) int { return t.Stale(name)(now) }
-
-// Stale gives what does that, for the session that is the present one now. It is to be called once.
+// Stale gives what drops the peer's contributions that it did not make in the session that is the present one now, and tells how many: a lesson that ended as finished
+// named everything that the peer has. It is to be called once, and takes its time, see giveWay.
 func (t *Table) Stale(name string) (drop func(now uint32) int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -181,6 +181,9 @@ func (c *conversation) taught(givenBack, finished bool) {
 	c.saidFinished = finished
 	asked := c.asked
 	c.mu.Unlock()
+	if !finished {
+		c.l.taughtInPart()
+	}
 	if !asked {
 		c.askIn(requestWait)
 	}

@@ -250,8 +250,8 @@ func (l *link) process(who caller) process {
 	return otherProcess
 }
 
-// resyncWindow is how long after a lesson that was not finished an HAProxy may ask again: it takes itself for complete after 5 s without one.
-const resyncWindow = 10 * time.Second
+// resyncWindow is how long after a lesson that was not finished an HAProxy may ask again: it takes itself for complete after 5 s without one (PEER_RESYNC_TIMEOUT, armed again by a partial lesson).
+const resyncWindow = 6 * time.Second
 
 // asks notes that the peer asks for a lesson, and tells whether it has lost what it had. An HAProxy asks only as long as it was never taught a finished lesson: so one that
 // was, and asks, is another process; one that was not is the same that asked before.
@@ -261,6 +261,15 @@ func (l *link) asks(p process) (lost bool) {
 	lost = p == otherProcess || p == unknownProcess && time.Since(l.unsynced) > resyncWindow
 	l.unsynced = time.Now()
 	return lost
+}
+
+// taughtInPart notes that the peer, if it is one that asks, got a lesson that was not finished: it may ask again from now on.
+func (l *link) taughtInPart() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.unsynced.IsZero() {
+		l.unsynced = time.Now()
+	}
 }
 
 // synced notes that the peer confirmed a finished lesson.

@@ -16,7 +16,7 @@ var ErrRedefined = errors.New("table was redefined")
 type Emit func(id, life uint32, key []byte, values []uint64) bool
 
 // Cursor is one receiver's place in a table. A new one begins with every row. Encode is called by one goroutine, Rewind by any; the table calls wake, from any
-// goroutine and under a lock, when there is something again after Collect had taken everything.
+// goroutine and under a lock, when there is something again after Encode had given everything.
 type Cursor struct {
 	t      *Table
 	wake   func()

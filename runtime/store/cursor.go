@@ -171,6 +171,7 @@ func (s *shard) news(c *Cursor, out *Stretch, limit int, now uint32, enc *Encode
 	at := &c.shards[s.number]
 	if at.pos < s.log.base {
 		if at.walking && !at.listed {
+			c.seen(s)
 			return true // once more after that
 		}
 		c.walk(s, at.pos)
@@ -188,9 +189,12 @@ func (s *shard) news(c *Cursor, out *Stretch, limit int, now uint32, enc *Encode
 		at.pos = p.to
 	}
 	s.log.mark = max(s.log.mark, at.pos)
-	c.dirty.And(^(uint64(1) << s.number))
+	c.seen(s)
 	return true
 }
+
+// seen notes that the receiver has nothing to take from the shard until that changes, or the receiver's walk of it ends.
+func (c *Cursor) seen(s *shard) { c.dirty.And(^(uint64(1) << s.number)) }
 
 // outgoing is a row's sum as its receivers get it, but for the values.
 type outgoing struct {

@@ -129,7 +129,7 @@ func (s *shard) expire(r ref, now uint32) {
 	case lost:
 		row[meta] &^= owed | pressing
 		s.changed = s.touch(r, row) || s.changed
-	case s.log.at(row) >= s.log.mark: // it waits to be sent, and will be as of then
+	case s.log.at(row) >= s.log.mark || s.comesYet(row): // it waits to be sent, and will be as of then
 	case s.resends(row, now):
 		s.changed = s.touch(r, row) || s.changed
 		s.counted.resends++

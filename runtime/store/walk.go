@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"encoding/binary"
 	"math/bits"
 	"slices"
@@ -61,6 +60,8 @@ func (s *shard) walk(c *Cursor, out *Stretch, limit int, now uint32, enc *Encode
 // receivers get their news. A table has one at a time; who cannot use that walks from shard to shard.
 type byKey struct {
 	rows    []listedKey
+	lasts   []uint64          // the greatest key of each window of rows
+	begun   atomic.Uint64     // the greatest key of the windows that a receiver has begun
 	heads   [numShards]uint64 // of the logs, from which on these tell what the list does not
 	version uint64            // of the table's definition
 	born    uint32            // when it was made, ms
@@ -215,9 +216,10 @@ func (t *Table) list(o *byKey) bool {
 			return false
 		}
 	}
-	slices.SortFunc(o.rows, func(a, b listedKey) int { return cmp.Compare(a.key, b.key) })
+	sortByKey(o.rows)
 	for window := range slices.Chunk(o.rows, keyWindow) {
-		slices.SortFunc(window, func(a, b listedKey) int { return cmp.Compare(a.shard, b.shard) })
+		o.lasts = append(o.lasts, window[len(window)-1].key)
+		slices.SortFunc(window, func(a, b listedKey) int { return int(a.shard) - int(b.shard) })
 	}
 	return true
 }
@@ -253,6 +255,19 @@ func (s *shard) listSome(o *byKey, from uint64) (at uint64, all bool) {
 	})
 }
 
+// comesYet tells whether all receivers walk by one list and have not come to the row: whatever else it would be sent for, they get it as it is then.
+func (s *shard) comesYet(row []uint32) bool {
+	o := s.t.order.Load()
+	return o != nil && int(o.users.Load()) == len(*s.t.cursors.Load()) && s.log.at(row) < o.heads[s.number] && s.inTree(row) > o.begun.Load()
+}
+
+// begins tells the shards that a receiver comes to the i-th row's window, before it takes any of it.
+func (o *byKey) begins(i int) {
+	last := o.lasts[i/keyWindow]
+	for old := o.begun.Load(); old < last && !o.begun.CompareAndSwap(old, last); old = o.begun.Load() {
+	}
+}
+
 // inTree is a number that compares as the row's key does in HAProxy's trees: byte by byte, integers in the order in which most machines keep them.
 func (s *shard) inTree(row []uint32) uint64 {
 	var key [8]byte
@@ -269,6 +284,7 @@ func (c *Cursor) inOrder(o *byKey, out *Stretch, limit int, now uint32, enc *Enc
 		if len(out.Bytes) >= limit || c.at >= turn {
 			return false, nil
 		}
+		o.begins(c.at)
 		run := o.rows[c.at:]
 		if n := slices.IndexFunc(run, func(k listedKey) bool { return k.shard != run[0].shard }); n >= 0 {
 			run = run[:n]
@@ -294,6 +310,7 @@ func (c *Cursor) endOrder(s *shard) {
 	defer s.mu.Unlock()
 	if at := &c.shards[s.number]; at.byKey {
 		at.byKey, at.listed, at.until = false, true, s.log.head
+		c.dirty.Or(1 << s.number)
 		c.endListed(s)
 	}
 }

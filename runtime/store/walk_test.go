@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"testing"
@@ -170,5 +171,101 @@ func TestListIsTakenAway(t *testing.T) {
 				t.Errorf("the receiver had %d of %d keys", len(seen), table.Rows())
 			}
 		})
+	}
+}
+
+// TestWaitingIsQuiet: a receiver that waits for a list, and has fallen behind meanwhile, does not ask again and again.
+func TestWaitingIsQuiet(t *testing.T) {
+	const keys = 2 * leastByKey
+	table := New("t.sum")
+	src := begin(t, table, "a", gpcDef)
+	putRange(src, 0, keys, 7, 1)
+	enc, _ := table.Encoder(plainAppender)
+	c := table.Subscribe(func() {})
+	table.listing = true // and does not end
+	got := 0
+	read := func() (all bool) {
+		var out Stretch
+		all, _ = c.Encode(&out, 1<<20, 2, enc)
+		got += int(out.Updates)
+		return all
+	}
+	read()
+	for lap := range uint32(3) {
+		putRange(src, 0, keys, 8+uint64(lap), 2+lap)
+	}
+	if read(); got != 0 || !c.waits.Load() || c.Pending() {
+		t.Errorf("it was given %d sums; waits %v, and asks again: %v", got, c.waits.Load(), c.Pending())
+	}
+	table.listing = false
+	c.waits.Store(false)
+	for c.Walking() {
+		read()
+		awaitList(table)
+	}
+	if got < keys {
+		t.Errorf("in the end it has %d sums of %d keys", got, keys)
+	}
+}
+
+// TestBoundariesBeforeWalk: what a rate's boundary would send again is left to the walk by key, as long as that has not come to it, if all receivers walk by it.
+func TestBoundariesBeforeWalk(t *testing.T) {
+	for _, other := range []bool{false, true} {
+		t.Run(fmt.Sprint(other), func(t *testing.T) { boundariesBeforeWalk(t, other) })
+	}
+}
+
+func boundariesBeforeWalk(t *testing.T, other bool) {
+	const keys, middle = 4 * leastByKey, 2 * leastByKey
+	table := New("t.sum")
+	for i, name := range []string{"a", "b"} {
+		src := begin(t, table, name, sticktable.Definition{
+			Key: sticktable.IPv4, KeyLen: 4, Expire: time.Hour, Columns: []sticktable.Column{{Type: sticktable.HTTPReqRate, Elems: 1, Period: 10 * time.Second}},
+		})
+		var b Batch
+		for k := range uint32(keys) {
+			b.Add(binary.BigEndian.AppendUint32(nil, k), 3_600_000, []uint64{uint64(i) * 5000, 1000, 0})
+		}
+		src.Apply(&b, 10_000)
+	}
+	enc, _ := table.Encoder(plainAppender)
+	var sent [keys]int
+	read := func(c *Cursor, limit int, now uint32) (all bool) {
+		var out Stretch
+		all, _ = c.Encode(&out, limit, now, enc)
+		eachPlain(out.Bytes, func(_, _ uint32, key []byte, _ []uint64) { sent[binary.BigEndian.Uint32(key)]++ })
+		return all
+	}
+	if other {
+		c := table.Subscribe(func() {})
+		read(c, 1<<12, 10_001)
+		awaitList(table)
+		for !read(c, 1<<16, 10_001) {
+		}
+		clear(sent[:])
+	}
+	c := table.Subscribe(func() {})
+	read(c, 1<<12, 10_001)
+	awaitList(table)
+	for c.at < middle {
+		read(c, 1<<12, 10_001)
+	}
+	for table.Tick(15_100); table.late.Load() > 0; table.Tick(15_100) { // the first boundary of b's
+	}
+	for !read(c, 1<<16, 15_100) {
+	}
+	for k, n := range sent {
+		isNear := k > middle-2*keyWindow && k < middle+2*keyWindow
+		switch again := k < middle; {
+		case other && n == 0, !other && !isNear && again != (n == 2), n > 2:
+			t.Fatalf("key %d was sent %d times; half were walked before the boundary", k, n)
+		}
+	}
+	resends, want := int(table.Stats().Resends), middle
+	if other {
+		want = keys
+	}
+	if resends < want-2*keyWindow || resends > want+2*keyWindow {
+		t.Errorf("%d sums are sent again, want about %d", resends, want)
 	}
 }

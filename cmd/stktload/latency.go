@@ -19,14 +19,15 @@ func (c *command) latencyCommand() *cli.Command {
 		UsageText: "stktload latency [--runs N] [--keys N] [--many-keys N] [--rate N] [--duration TIME] …",
 		Description: "Two nodes do nothing but push updates that are timed until the other one has their sum, while two others do nothing, push --rate updates a\n" +
 			"second, or push flat out. Then the two others go through what makes an aggregator stall, with --many-keys keys: the table grows, sessions are lost and\n" +
-			"everything is taught anew, a node restarts with nothing so that what it had is dropped, and at last all entries expire.",
+			"everything is taught anew, a node restarts with nothing so that what it had is dropped, and at last all entries expire. All sums of those two are compared; who\n" +
+			"times looks at nothing but what is timed, or its own work would be timed too.",
 		Flags: slices.Concat(trialFlags(1), loadFlag("duration", "updates", "linger"), []cli.Flag{
 			keysFlag(),
 			&cli.IntFlag{Category: how, Name: "rate", Value: 100_000, Usage: "`N` updates a second beside those that are timed"},
 			&cli.IntFlag{Category: how, Name: "probes", Value: 500, Usage: "`N` timed updates a second and node"},
 			&cli.IntFlag{Category: how, Name: "many-keys", Value: 10_000_000, Usage: "number of keys for the longest stalls; 0 leaves that out"},
-			&cli.IntFlag{Category: how, Name: "grow-rate", Value: 500_000, Usage: "updates a second at which that many keys come"},
-			&cli.DurationFlag{Category: how, Name: "fade-expire", Value: 2 * time.Minute, Usage: "life of that many keys until they expire, longer than they take to come"},
+			&cli.IntFlag{Category: how, Name: "grow-rate", Value: 250_000, Usage: "updates a second at which that many keys come: more, and two cores have no time left"},
+			&cli.DurationFlag{Category: how, Name: "fade-expire", Value: 3 * time.Minute, Usage: "life of that many keys until they expire, longer than they take to come"},
 		}),
 		Action: c.measured(func(stop context.Context, ctx *cli.Context, s *stand) (*Result, error) { return s.latency(stop, ctx) }),
 	}

@@ -120,7 +120,7 @@ func (s *shard) locate(number uint16, b *Batch) {
 		to := s.spot(number, b.hashes[u], b.key(u))
 		if b.spots[u] = to; to.i >= 0 {
 			record := s.contributions(s.row(to.r)).record(int(to.i))
-			prefetchTwo(&record[0], &record[len(record)-1])
+			prefetchToWrite(&record[0], &record[len(record)-1])
 		}
 	}
 }

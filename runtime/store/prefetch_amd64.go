@@ -5,5 +5,7 @@ package store
 //go:noescape
 func prefetch(p *uint32)
 
+// prefetchToWrite brings two cache lines near that will be written: where another core has them it gives them up at once, and not only when they are.
+//
 //go:noescape
-func prefetchTwo(p, q *uint32)
+func prefetchToWrite(p, q *uint32)

@@ -170,7 +170,10 @@ func (s *shard) grow(r ref) ref {
 	s.index.replace(s.hashOf(r), r, to)
 	s.log.replace(r, to, row)
 	s.freeRow(r)
-	if row[meta]&armed != 0 {
+	switch {
+	case to.class() == 1:
+		row[meta] &^= armed // it gets its second contribution, and is armed for both
+	case row[meta]&armed != 0:
 		s.wheel.push(s, to, row[due], s.wheel.tick)
 	}
 	s.class = 0

@@ -65,14 +65,14 @@ func (s *shard) listedRow(r ref) []uint32 {
 func (s *shard) prefetchListed(r ref) {
 	if s.slabs[r.class()].chunks[r.chunk()] != nil {
 		row := s.row(r)
-		prefetchTwo(&row[0], &row[min(len(row)-1, lineWords)])
+		prefetchToWrite(&row[0], &row[min(len(row)-1, lineWords)])
 	}
 }
 
 // prefetchRow brings near what an update needs of a row: all of it, or all but for the contribution, which is not found yet.
 func (s *shard) prefetchRow(r ref) {
 	row := s.row(r)
-	prefetchTwo(&row[0], &row[min(len(row)-1, lineWords)])
+	prefetchToWrite(&row[0], &row[min(len(row)-1, lineWords)])
 	if len(row) >= s.large {
 		for at := 2 * lineWords; at < s.fixed+s.lay.sumWords+1<<r.class(); at += lineWords {
 			prefetch(&row[at])

@@ -66,7 +66,7 @@ type Config struct {
 	Reconnects int           // times that each node drops its session during the load
 	Away       time.Duration // how long it stays away each time
 	Restarts   int           // times that each node forgets everything during the load, and is given back what the target knows of it
-	Idle       []string      // nodes that push nothing but probes; with any, only they time, each other
+	Idle       []string      // nodes that push nothing but probes, and look at nothing else; with any, only they time, each other
 	Events     []Event       // that happen behind the load, in this order
 	Linger     time.Duration // how long idle nodes go on behind an event, when the target may still be at work; 0: 2 s
 	Deaf       []string      // nodes that do not read during the load

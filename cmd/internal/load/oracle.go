@@ -90,20 +90,20 @@ func (l *load) lag() time.Duration {
 // lookBlock is how many keys are compared under one round of locks.
 const lookBlock = 1024
 
-// look compares every field of every sum on every node.
+// look compares every field of every sum on every node, but for idle ones.
 func (l *load) look() *Look {
 	k := &Look{After: seconds(time.Since(l.start)), lag: l.lag(), columns: make([]uint64, len(l.shape.cells))}
 	k.Rates.Delay = seconds(k.lag)
 	rows := make([][]uint32, len(l.nodes))
 	for from := uint32(0); from < l.keys.total; from += lookBlock {
-		for _, n := range l.nodes {
+		for _, n := range l.checked {
 			n.in.mu.Lock()
 		}
 		now := l.clock().tick
 		for index := from; index < min(from+lookBlock, l.keys.total); index++ {
 			l.compare(k, rows, index, now)
 		}
-		for _, n := range l.nodes {
+		for _, n := range l.checked {
 			n.in.mu.Unlock()
 		}
 	}
@@ -124,7 +124,7 @@ func (l *load) compare(k *Look, rows [][]uint32, index, now uint32) {
 			continue
 		}
 		want := c.sum(rows)
-		for _, n := range l.nodes {
+		for _, n := range l.checked {
 			row := l.shape.row(n.in.rows, index)
 			if !isPushed && row[0] == 0 {
 				continue
@@ -140,7 +140,7 @@ func (l *load) compare(k *Look, rows [][]uint32, index, now uint32) {
 func (l *load) compareRate(k *Look, cell int, rows [][]uint32, index, now uint32, isPushed bool) {
 	c := &l.shape.cells[cell]
 	want, slack := c.rateSum(rows, now, k.lag)
-	for _, n := range l.nodes {
+	for _, n := range l.checked {
 		row := l.shape.row(n.in.rows, index)
 		if !isPushed && row[0] == 0 {
 			continue

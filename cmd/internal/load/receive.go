@@ -121,6 +121,9 @@ func (s *session) handleUpdate(f peers.Frame, now stamp) error {
 			s.n.l.note("%s was sent key %s with a life of %d ms", s.n.name, s.n.l.keys.text(index), u.Expire)
 		}
 	}
+	if s.n.isIdle && index < s.n.l.firstProbe {
+		return nil
+	}
 	r.batch.add(index, u.Values)
 	if r.batch.n == batchSize {
 		s.storeBatch(now)

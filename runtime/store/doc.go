@@ -23,7 +23,8 @@
 // 6 to 11 bytes a key in the index, 1 to 2 in the log, 4 to 7 in the wheel. With two contributors of two counters and a rate that is 76 bytes in the row of an IPv4 key and
 // at most 24 around it (TestBytesAKey).
 //
-// What is new goes first. A receiver that is to have everything is sent what changed before the rows that it has not had, and those in the order of its own trees (walk.go). Who brings much at
+// What is new goes first. A receiver that is to have everything is sent what changed before the rows that it has not had, and those in the order of its own trees (walk.go); what
+// a rate's boundary would send again is left to that walk where it comes by yet. Who brings much at
 // once, a peer that teaches or one that is dropped, waits for receivers to have taken some of it (giveway.go). Wheels that are late are turned by several goroutines (Table.Tick).
 //
 // Times are milliseconds of a clock that the caller chooses, 32 bits that wrap, as HAProxy's own (now_ms); spans stay under 2³¹.

@@ -6,10 +6,11 @@ import "time"
 // nodes half a second late. Who makes such changes waits, for a moment, while those before are not sent; but not for receivers that take nothing.
 const (
 	newsInBulk   = 4 << 10 // changes of a table that no receiver has taken: half a millisecond of work for one that is fast
+	newsTaken    = newsInBulk / 2
 	newsInShard  = newsInBulk / numShards
 	bulk         = 1024 // updates of one peer
 	giveWayEvery = time.Millisecond
-	giveWayMost  = 4 // times
+	giveWayMost  = 4 * giveWayEvery
 )
 
 // countBehind keeps Table.behind, the changes that no receiver has taken.
@@ -17,7 +18,17 @@ func (s *shard) countBehind() {
 	behind := int64(s.log.head - s.log.mark)
 	if d := behind - s.behind; d != 0 {
 		s.behind = behind
-		s.t.behind.Add(d)
+		if s.t.behind.Add(d) <= newsTaken && d < 0 && s.t.waiting.Load() > 0 {
+			s.t.ease()
+		}
+	}
+}
+
+// ease wakes one who gives way.
+func (t *Table) ease() {
+	select {
+	case t.eased <- struct{}{}:
+	default:
 	}
 }
 
@@ -32,7 +43,29 @@ func (src *Source) GiveWay() {
 		return
 	}
 	src.since = 0
-	t.giveWay(func() bool { return t.behind.Load() > newsInBulk || t.late.Load() >= manyLate })
+	t.giveWay(func() bool { return t.behind.Load() > newsInBulk || t.late.Load() >= manyLate }, src.pause)
+}
+
+// pause waits for a moment, or until receivers have taken most: a core that slept on would be missed (a fifth of what two can do).
+func (src *Source) pause() {
+	t := src.t
+	if src.timer == nil {
+		src.timer = time.NewTimer(giveWayEvery)
+	} else {
+		src.timer.Reset(giveWayEvery)
+	}
+	eased := t.eased
+	if t.late.Load() >= manyLate {
+		eased = nil // it is not the receivers that are waited for
+	}
+	t.waiting.Add(1)
+	select {
+	case <-eased:
+	case <-src.timer.C:
+	}
+	if t.waiting.Add(-1) > 0 && t.behind.Load() <= newsTaken {
+		t.ease() // the next one
+	}
 }
 
 // giveWay is the same for changes of one shard.
@@ -41,19 +74,16 @@ func (s *shard) giveWay() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.log.head-s.log.mark > newsInShard
-	})
+	}, func() { time.Sleep(giveWayEvery) })
 }
 
-func (t *Table) giveWay(must func() bool) {
+func (t *Table) giveWay(must func() bool, pause func()) {
 	if len(*t.cursors.Load()) == 0 {
 		return
 	}
-	for range giveWayMost {
-		if !must() {
-			return
-		}
+	for began := time.Now(); must() && time.Since(began) < giveWayMost; {
 		taken := t.taken.Load()
-		time.Sleep(giveWayEvery)
+		pause()
 		if t.taken.Load() == taken {
 			return
 		}

@@ -109,8 +109,8 @@ func TestGiveWay(t *testing.T) {
 		table.Tick(20_100)
 		readAll()
 		put(bulk)
-		wait = slowly(giveWayMost)
-		waits("with late wheels", giveWayMost*giveWayEvery)
+		wait = slowly(int(giveWayMost / giveWayEvery))
+		waits("with late wheels", giveWayMost)
 		wait()
 	})
 }

@@ -40,6 +40,8 @@ type Table struct {
 	shards  [numShards]shard
 	behind  atomic.Int64  // see giveWay
 	taken   atomic.Uint64 // counts how often receivers took something
+	waiting atomic.Int32  // sources that give way
+	eased   chan struct{} // one may go on
 	late    atomic.Int32  // shards whose wheels did not get through in the last Tick
 	updates atomic.Uint64
 	evicted atomic.Uint64 // keys
@@ -73,7 +75,7 @@ func New(name string) *Table { return NewWithin(&Budget{}, name) }
 
 // NewWithin makes an empty table whose memory is bounded, together with that of other tables.
 func NewWithin(budget *Budget, name string) *Table {
-	t := &Table{name: name, seed: maphash.MakeSeed(), arena: &arena{budget: budget}}
+	t := &Table{name: name, seed: maphash.MakeSeed(), arena: &arena{budget: budget}, eased: make(chan struct{}, 1)}
 	runtime.AddCleanup(t, (*arena).release, t.arena)
 	t.cursors.Store(&[]*Cursor{})
 	lay := newLayout(&t.def)
@@ -118,6 +120,7 @@ type Source struct {
 	expire uint32 // ms, the longest life of its entries; Forever where they do not expire
 	since  int    // updates since it gave way
 	taken  uint64 // Table.taken when it was asked to
+	timer  *time.Timer
 
 	moves []move // this and dead are guarded by every shard's lock: written under all of them, read under any
 	dead  bool

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -81,8 +82,7 @@ func TestREADMEFigures(t *testing.T) {
 func figuresTable(t *testing.T) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	machines := map[string][]string{} // which results were measured on which
-	var order []string
+	var machines, haproxies []string
 	b.WriteString("| what | measured |\n|---|---|\n")
 	for _, row := range readmeRows {
 		r := keptResult(t, row.file)
@@ -90,19 +90,34 @@ func figuresTable(t *testing.T) []byte {
 			continue
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", row.what, row.text(t, r))
-		m := r.Machine.String()
-		if machines[m] == nil {
-			order = append(order, m)
-		}
-		if files := machines[m]; len(files) == 0 || files[len(files)-1] != row.file {
-			machines[m] = append(files, row.file)
+		m := r.Machine
+		m.LoadAvg, m.HAProxy = "", "" // how busy it was stands in the result
+		machines = addOnce(machines, m.String())
+		if r.Machine.HAProxy != "" {
+			haproxies = addOnce(haproxies, r.Machine.HAProxy)
 		}
 	}
-	b.WriteString("\nMedians, every field of every sum checked. ")
-	for _, m := range order {
-		fmt.Fprintf(&b, "Of %s: %s. ", strings.Join(machines[m], ", "), m)
+	fmt.Fprintf(&b, "\nMedians (lowest to highest run, where they are a tenth apart), every field of every sum checked; %s.\n", strings.Join(append(machines, haproxies...), "; "))
+	return b.Bytes()
+}
+
+func addOnce(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
 	}
-	return append(bytes.TrimRight(b.Bytes(), " "), '\n')
+	return append(list, s)
+}
+
+// spread writes the lowest and the highest run of a figure, if they are far apart.
+func spread(f *Figure) string {
+	if len(f.Runs) < 2 {
+		return ""
+	}
+	lowest, highest := slices.Min(f.Runs), slices.Max(f.Runs)
+	if highest <= lowest*1.1 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s to %s)", number(lowest), number(highest))
 }
 
 // keptResult reads a result; nil if it was not measured.
@@ -136,7 +151,7 @@ func (s *shown) text(t *testing.T, r *Result) string {
 			t.Errorf("%s.json has no %q of %q", s.file, one.name, one.at)
 			continue
 		}
-		value := number(f.Median) + f.suffix()
+		value := number(f.Median) + f.suffix() + spread(f)
 		if one.words != "" {
 			value = one.words + ": " + value
 		}

@@ -56,7 +56,7 @@ func (c *command) lab(ctx *cli.Context) error {
 	if err := b.compile(); err != nil {
 		return err
 	}
-	stop, cancel := signal.NotifyContext(context.WithoutCancel(ctx.Context), os.Interrupt, syscall.SIGTERM)
+	stop, cancel := signal.NotifyContext(context.WithoutCancel(ctx.Context), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	defer cancel()
 	right, err := lab.Run(stop, b.labHosts(), lab.Options{
 		HAProxy: binary, Keep: ctx.Bool("keep"), Out: c.stdout, Progress: c.stderr, Terminal: isTerminal(c.stdout) && c.env("TERM") != "dumb",

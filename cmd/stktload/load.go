@@ -26,7 +26,7 @@ func (c *command) load(ctx *cli.Context) error {
 		bar.out = c.stderr
 		cfg.Progress = bar.show
 	}
-	stop, cancel := signal.NotifyContext(context.WithoutCancel(ctx.Context), os.Interrupt, syscall.SIGTERM)
+	stop, cancel := signal.NotifyContext(context.WithoutCancel(ctx.Context), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	defer cancel()
 	report, err := load.Run(stop, cfg)
 	bar.clear()

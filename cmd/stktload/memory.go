@@ -41,6 +41,9 @@ func (s *stand) memory(stop context.Context, ctx *cli.Context) (*Result, error) 
 	if err != nil {
 		return nil, err
 	}
+	if least := slices.Min(peers); least < 2 {
+		return nil, usagef("--peers %d: accepted are 2 and more, as two nodes are there", least)
+	}
 	r := s.newResult(ctx, "growth of resident memory, 2 nodes that contribute to every key", &cfg)
 	for run := range ctx.Int("runs") {
 		for _, n := range keys {

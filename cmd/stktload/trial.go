@@ -67,7 +67,7 @@ func flatOut(ctx *cli.Context) (load.Config, error) {
 // measured runs a measuring command's body with a stand, until it ends or is interrupted.
 func (c *command) measured(body func(stop context.Context, ctx *cli.Context, s *stand) (*Result, error)) cli.ActionFunc {
 	return func(ctx *cli.Context) error {
-		stop, cancel := signal.NotifyContext(context.WithoutCancel(ctx.Context), os.Interrupt, syscall.SIGTERM)
+		stop, cancel := signal.NotifyContext(context.WithoutCancel(ctx.Context), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 		defer cancel()
 		s, err := c.newStand(stop, ctx)
 		if err != nil {

@@ -113,7 +113,7 @@ func (c *Cursor) order() (waits bool) {
 // lists begins to list the table's rows, if that is worth it and there is memory. The caller holds t.orderMu.
 func (t *Table) lists() bool {
 	rows := t.Rows()
-	o := &byKey{version: t.version.Load(), born: t.clock.Load()}
+	o := &byKey{version: t.version.Load()}
 	if rows < leastByKey || t.arena.budget.short(2*roomFor(rows)*int(unsafe.Sizeof(listedKey{}))) {
 		return false
 	}
@@ -123,6 +123,7 @@ func (t *Table) lists() bool {
 		t.arena.hold(o.bytes())
 		o.counted.Store(true)
 		if t.list(o) {
+			o.born = t.clock.Load() // not before: of 10 million rows it takes longer than byKeyIdle
 			t.order.Store(o)
 		} else {
 			t.revoke(o)
@@ -204,7 +205,7 @@ func (t *Table) revokeOld(now uint32) {
 	if o == nil {
 		return
 	}
-	if age := now - o.born; age > byKeyLife || age > byKeyIdle && o.users.Load() == 0 {
+	if age := int32(now - o.born); age > byKeyLife || age > byKeyIdle && o.users.Load() == 0 { // it may be younger than now
 		t.revoke(o)
 	}
 }

@@ -269,3 +269,25 @@ func boundariesBeforeWalk(t *testing.T, other bool) {
 		t.Errorf("%d sums are sent again, want about %d", resends, want)
 	}
 }
+
+// TestListIsNew: how long it took to make a list does not count for it, nor does a clock that was read before the list was made make it old.
+func TestListIsNew(t *testing.T) {
+	table := New("t.sum")
+	putRange(begin(t, table, "a", gpcDef), 0, 2*leastByKey, 7, 1)
+	enc, _ := table.Encoder(plainAppender)
+	c := table.Subscribe(func() {})
+	table.arena.mu.Lock() // the list waits for that
+	c.Encode(&Stretch{}, 1<<12, 2, enc)
+	now := table.latest(2 + 3*byKeyIdle)
+	table.arena.mu.Unlock()
+	awaitList(table)
+	for _, tick := range []uint32{now - 1, now, now + byKeyIdle} {
+		table.Tick(tick)
+		if table.order.Load() == nil {
+			t.Fatalf("the list of %d is taken away at %d", now, tick)
+		}
+	}
+	if c.Encode(&Stretch{}, 1<<12, now, enc); c.byKey.Load() == nil {
+		t.Error("no walk by key")
+	}
+}

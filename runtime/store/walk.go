@@ -286,7 +286,7 @@ func (c *Cursor) inOrder(o *byKey, out *Stretch, limit int, now uint32, enc *Enc
 			return false, nil
 		}
 		o.begins(c.at)
-		run := o.rows[c.at:]
+		run := o.rows[c.at:min(len(o.rows), c.at-c.at%keyWindow+keyWindow)] // no further than it has begun
 		if n := slices.IndexFunc(run, func(k listedKey) bool { return k.shard != run[0].shard }); n >= 0 {
 			run = run[:n]
 		}

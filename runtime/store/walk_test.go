@@ -291,3 +291,29 @@ func TestListIsNew(t *testing.T) {
 		t.Error("no walk by key")
 	}
 }
+
+// TestRunEndsWithWindow: what is taken of one shard in a go ends with the window, also where the next one begins with the same shard: boundaries of its rows would be taken for rows to come.
+func TestRunEndsWithWindow(t *testing.T) {
+	table := New("t.sum")
+	src := begin(t, table, "a", gpcDef)
+	var b Batch
+	for k := uint32(0); b.Len() < leastByKey; k++ {
+		if key := binary.BigEndian.AppendUint32(nil, k); table.hash(key)>>58 == 5 {
+			b.Add(key, 3_600_000, []uint64{7})
+		}
+	}
+	src.Apply(&b, 1)
+	enc, _ := table.Encoder(plainAppender)
+	c := table.Subscribe(func() {})
+	read := func() (all bool) {
+		all, _ = c.Encode(&Stretch{}, 1, 2, enc)
+		return all
+	}
+	read()
+	awaitList(table)
+	for before, all := c.at, false; !all; before = c.at {
+		if all = read(); c.at-before > keyWindow {
+			t.Fatalf("%d rows are taken in a go, and no more than %d of them are said to be", c.at-before, keyWindow)
+		}
+	}
+}

@@ -38,6 +38,9 @@ func (s *shard) walk(c *Cursor, out *Stretch, limit int, now uint32, enc *Encode
 	if at.listed {
 		return s.news(c, out, limit, now, enc)
 	}
+	if at.next == 0 && at.pos < s.log.base {
+		c.walk(s, at.since) // that gives what the ring holds no more, or all would be walked once more after it
+	}
 	from, all := s.eachRow(at.next, func(_ ref, row []uint32) bool {
 		if len(out.Bytes) >= limit {
 			return false

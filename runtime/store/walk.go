@@ -100,6 +100,7 @@ func (c *Cursor) order() (waits bool) {
 	}
 	t.orderMu.Lock()
 	defer t.orderMu.Unlock()
+	c.waits.Store(false) // before any row is taken, see comesYet
 	o := t.order.Load()
 	switch {
 	case o != nil && c.joins(o):
@@ -121,6 +122,7 @@ func (t *Table) lists() bool {
 		return false
 	}
 	t.listing = true
+	t.making.Store(o)
 	go func() {
 		o.rows = make([]listedKey, 0, roomFor(rows))
 		t.arena.hold(o.bytes())
@@ -131,6 +133,7 @@ func (t *Table) lists() bool {
 		} else {
 			t.revoke(o)
 		}
+		t.making.Store(nil)
 		t.orderMu.Lock()
 		defer t.orderMu.Unlock()
 		t.listing = false
@@ -259,10 +262,23 @@ func (s *shard) listSome(o *byKey, from uint64) (at uint64, all bool) {
 	})
 }
 
-// comesYet tells whether all receivers walk by one list and have not come to the row: whatever else it would be sent for, they get it as it is then.
+// comesYet tells whether all receivers walk by one list and have not come to the row, or wait for that list: whatever else it would be sent for, they get it as it is then. If it comes to no walk by
+// that list they get all rows.
 func (s *shard) comesYet(row []uint32) bool {
 	o := s.t.order.Load()
-	return o != nil && int(o.users.Load()) == len(*s.t.cursors.Load()) && s.log.at(row) < o.heads[s.number] && s.inTree(row) > o.begun.Load()
+	if o == nil {
+		o = s.t.making.Load()
+	}
+	if o == nil || o.heads[s.number] != 0 && s.log.at(row) >= o.heads[s.number] { // 0: not listed yet
+		return false
+	}
+	key := s.inTree(row)
+	for _, c := range *s.t.cursors.Load() {
+		if !c.waits.Load() && (c.byKey.Load() != o || key <= o.begun.Load()) {
+			return false
+		}
+	}
+	return true
 }
 
 // begins tells the shards that a receiver comes to the i-th row's window, before it takes any of it.

@@ -338,3 +338,62 @@ func TestWalkGivesOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestBoundariesBeforeList: while all receivers wait for a list boundaries are left to that too: a storm of them would run past the ring, and the list be worth nothing when it is there.
+func TestBoundariesBeforeList(t *testing.T) {
+	const keys = 4 * leastByKey
+	table := New("t.sum")
+	for i, name := range []string{"a", "b"} {
+		src := begin(t, table, name, sticktable.Definition{
+			Key: sticktable.IPv4, KeyLen: 4, Expire: time.Hour, Columns: []sticktable.Column{{Type: sticktable.HTTPReqRate, Elems: 1, Period: 10 * time.Second}},
+		})
+		var b Batch
+		for k := range uint32(keys) {
+			b.Add(binary.BigEndian.AppendUint32(nil, k), 3_600_000, []uint64{uint64(i) * 5000, 1000, 0})
+		}
+		src.Apply(&b, 10_000)
+	}
+	enc, _ := table.Encoder(plainAppender)
+	var sent [2][keys]int
+	var cursors [2]*Cursor
+	read := func(i int, now uint32) (all bool) {
+		var out Stretch
+		all, _ = cursors[i].Encode(&out, 1<<16, now, enc)
+		eachPlain(out.Bytes, func(_, _ uint32, key []byte, _ []uint64) { sent[i][binary.BigEndian.Uint32(key)]++ })
+		return all
+	}
+	table.listing = true
+	for i := range cursors {
+		cursors[i] = table.Subscribe(func() {})
+		read(i, 10_001)
+	}
+	table.latest(15_000) // or the list would be an old one
+	table.orderMu.Lock() // the receivers are not told before that is free
+	if !table.lists() {
+		t.Fatal("no list")
+	}
+	for table.order.Load() == nil {
+		runtime.Gosched()
+	}
+	for table.Tick(15_100); table.late.Load() > 0; table.Tick(15_100) { // the first boundary of b's
+	}
+	table.orderMu.Unlock()
+	awaitList(table)
+	for i := range cursors {
+		if read(i, 15_100); cursors[i].byKey.Load() == nil {
+			t.Errorf("receiver %d walks from shard to shard", i)
+		}
+	}
+	for i := range cursors {
+		for cursors[i].Walking() || cursors[i].Pending() {
+			read(i, 15_100)
+		}
+		times := map[int]int{}
+		for _, n := range sent[i] {
+			times[n]++
+		}
+		if times[1] != keys {
+			t.Errorf("receiver %d was sent so many keys so many times: %v; want all once", i, times)
+		}
+	}
+}

@@ -62,6 +62,10 @@ func (src *Source) pause() {
 	}
 	t.waiting.Add(1)
 	select {
+	case <-t.eased: // of a wait before: receivers go on telling until who they woke has gone on
+	default:
+	}
+	select {
 	case <-eased:
 	case <-src.timer.C:
 	}

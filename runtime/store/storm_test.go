@@ -114,3 +114,38 @@ func TestGiveWay(t *testing.T) {
 		wait()
 	})
 }
+
+// TestGiveWayAgain: who was woken because receivers have taken most waits the next time too.
+func TestGiveWayAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table, src := storm(t)
+		enc, _ := table.Encoder(plainAppender)
+		c := table.Subscribe(func() {})
+		readAll := func() {
+			for c.Pending() || c.Walking() {
+				c.Encode(&Stretch{}, 1<<20, 10_000, enc)
+			}
+		}
+		put := func() {
+			var batch Batch
+			for k := range uint32(newsInBulk + 1) {
+				batch.Add(binary.BigEndian.AppendUint32(nil, k), 3_600_000, []uint64{0, 11, 0})
+			}
+			src.Apply(&batch, 10_001)
+		}
+		giveWay := func() time.Duration {
+			began := time.Now()
+			src.GiveWay()
+			return time.Since(began)
+		}
+		readAll()
+		put()
+		table.waiting.Add(1) // one who was woken, and does not run yet
+		readAll()
+		table.waiting.Add(-1)
+		put()
+		if took := giveWay(); took != giveWayEvery {
+			t.Errorf("waits for %v, want %v", took, giveWayEvery)
+		}
+	})
+}

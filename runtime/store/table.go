@@ -36,6 +36,7 @@ type Table struct {
 	orderMu sync.Mutex // guards joining the list of rows by key, and what follows; taken before any shard's lock
 	listing bool       // one is being made
 	order   atomic.Pointer[byKey]
+	making  atomic.Pointer[byKey] // that one, until it is in order
 
 	shards  [numShards]shard
 	behind  atomic.Int64  // see giveWay

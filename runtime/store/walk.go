@@ -38,6 +38,9 @@ func (s *shard) walk(c *Cursor, out *Stretch, limit int, now uint32, enc *Encode
 	if at.listed {
 		return s.news(c, out, limit, now, enc)
 	}
+	if at.next == 0 && at.pos < s.log.base {
+		c.walk(s, at.since) // that gives what the ring holds no more, or all would be walked once more after it
+	}
 	from, all := s.eachRow(at.next, func(_ ref, row []uint32) bool {
 		if len(out.Bytes) >= limit {
 			return false
@@ -97,6 +100,7 @@ func (c *Cursor) order() (waits bool) {
 	}
 	t.orderMu.Lock()
 	defer t.orderMu.Unlock()
+	c.waits.Store(false) // before any row is taken, see comesYet
 	o := t.order.Load()
 	switch {
 	case o != nil && c.joins(o):
@@ -113,20 +117,23 @@ func (c *Cursor) order() (waits bool) {
 // lists begins to list the table's rows, if that is worth it and there is memory. The caller holds t.orderMu.
 func (t *Table) lists() bool {
 	rows := t.Rows()
-	o := &byKey{version: t.version.Load(), born: t.clock.Load()}
+	o := &byKey{version: t.version.Load()}
 	if rows < leastByKey || t.arena.budget.short(2*roomFor(rows)*int(unsafe.Sizeof(listedKey{}))) {
 		return false
 	}
 	t.listing = true
+	t.making.Store(o)
 	go func() {
 		o.rows = make([]listedKey, 0, roomFor(rows))
 		t.arena.hold(o.bytes())
 		o.counted.Store(true)
 		if t.list(o) {
+			o.born = t.clock.Load() // not before: of 10 million rows it takes longer than byKeyIdle
 			t.order.Store(o)
 		} else {
 			t.revoke(o)
 		}
+		t.making.Store(nil)
 		t.orderMu.Lock()
 		defer t.orderMu.Unlock()
 		t.listing = false
@@ -204,7 +211,7 @@ func (t *Table) revokeOld(now uint32) {
 	if o == nil {
 		return
 	}
-	if age := now - o.born; age > byKeyLife || age > byKeyIdle && o.users.Load() == 0 {
+	if age := int32(now - o.born); age > byKeyLife || age > byKeyIdle && o.users.Load() == 0 { // it may be younger than now
 		t.revoke(o)
 	}
 }
@@ -255,10 +262,23 @@ func (s *shard) listSome(o *byKey, from uint64) (at uint64, all bool) {
 	})
 }
 
-// comesYet tells whether all receivers walk by one list and have not come to the row: whatever else it would be sent for, they get it as it is then.
+// comesYet tells whether all receivers walk by one list and have not come to the row, or wait for that list: whatever else it would be sent for, they get it as it is then. If it comes to no walk by
+// that list they get all rows.
 func (s *shard) comesYet(row []uint32) bool {
 	o := s.t.order.Load()
-	return o != nil && int(o.users.Load()) == len(*s.t.cursors.Load()) && s.log.at(row) < o.heads[s.number] && s.inTree(row) > o.begun.Load()
+	if o == nil {
+		o = s.t.making.Load()
+	}
+	if o == nil || o.heads[s.number] != 0 && s.log.at(row) >= o.heads[s.number] { // 0: not listed yet
+		return false
+	}
+	key := s.inTree(row)
+	for _, c := range *s.t.cursors.Load() {
+		if !c.waits.Load() && (c.byKey.Load() != o || key <= o.begun.Load()) {
+			return false
+		}
+	}
+	return true
 }
 
 // begins tells the shards that a receiver comes to the i-th row's window, before it takes any of it.
@@ -285,7 +305,7 @@ func (c *Cursor) inOrder(o *byKey, out *Stretch, limit int, now uint32, enc *Enc
 			return false, nil
 		}
 		o.begins(c.at)
-		run := o.rows[c.at:]
+		run := o.rows[c.at:min(len(o.rows), c.at-c.at%keyWindow+keyWindow)] // no further than it has begun
 		if n := slices.IndexFunc(run, func(k listedKey) bool { return k.shard != run[0].shard }); n >= 0 {
 			run = run[:n]
 		}

@@ -269,3 +269,131 @@ func boundariesBeforeWalk(t *testing.T, other bool) {
 		t.Errorf("%d sums are sent again, want about %d", resends, want)
 	}
 }
+
+// TestListIsNew: how long it took to make a list does not count for it, nor does a clock that was read before the list was made make it old.
+func TestListIsNew(t *testing.T) {
+	table := New("t.sum")
+	putRange(begin(t, table, "a", gpcDef), 0, 2*leastByKey, 7, 1)
+	enc, _ := table.Encoder(plainAppender)
+	c := table.Subscribe(func() {})
+	table.arena.mu.Lock() // the list waits for that
+	c.Encode(&Stretch{}, 1<<12, 2, enc)
+	now := table.latest(2 + 3*byKeyIdle)
+	table.arena.mu.Unlock()
+	awaitList(table)
+	for _, tick := range []uint32{now - 1, now, now + byKeyIdle} {
+		table.Tick(tick)
+		if table.order.Load() == nil {
+			t.Fatalf("the list of %d is taken away at %d", now, tick)
+		}
+	}
+	if c.Encode(&Stretch{}, 1<<12, now, enc); c.byKey.Load() == nil {
+		t.Error("no walk by key")
+	}
+}
+
+// TestRunEndsWithWindow: what is taken of one shard in a go ends with the window, also where the next one begins with the same shard: boundaries of its rows would be taken for rows to come.
+func TestRunEndsWithWindow(t *testing.T) {
+	table := New("t.sum")
+	src := begin(t, table, "a", gpcDef)
+	var b Batch
+	for k := uint32(0); b.Len() < leastByKey; k++ {
+		if key := binary.BigEndian.AppendUint32(nil, k); table.hash(key)>>58 == 5 {
+			b.Add(key, 3_600_000, []uint64{7})
+		}
+	}
+	src.Apply(&b, 1)
+	enc, _ := table.Encoder(plainAppender)
+	c := table.Subscribe(func() {})
+	read := func() (all bool) {
+		all, _ = c.Encode(&Stretch{}, 1, 2, enc)
+		return all
+	}
+	read()
+	awaitList(table)
+	for before, all := c.at, false; !all; before = c.at {
+		if all = read(); c.at-before > keyWindow {
+			t.Fatalf("%d rows are taken in a go, and no more than %d of them are said to be", c.at-before, keyWindow)
+		}
+	}
+}
+
+// TestWalkGivesOnce: a walk from shard to shard that begins when the log's ring has run past the receiver's place long ago, as after a start, gives each row once.
+func TestWalkGivesOnce(t *testing.T) {
+	const keys = leastByKey / 2
+	table := New("t.sum")
+	src := begin(t, table, "a", gpcDef)
+	enc, _ := table.Encoder(plainAppender)
+	c := table.Subscribe(func() {})
+	putRange(src, 0, keys, 7, 1)
+	var sent [keys]int
+	for c.Walking() || c.Pending() {
+		var out Stretch
+		c.Encode(&out, 1<<12, 2, enc)
+		eachPlain(out.Bytes, func(_, _ uint32, key []byte, _ []uint64) { sent[binary.BigEndian.Uint32(key)]++ })
+	}
+	for k, n := range sent {
+		if n != 1 {
+			t.Fatalf("key %d was sent %d times", k, n)
+		}
+	}
+}
+
+// TestBoundariesBeforeList: while all receivers wait for a list boundaries are left to that too: a storm of them would run past the ring, and the list be worth nothing when it is there.
+func TestBoundariesBeforeList(t *testing.T) {
+	const keys = 4 * leastByKey
+	table := New("t.sum")
+	for i, name := range []string{"a", "b"} {
+		src := begin(t, table, name, sticktable.Definition{
+			Key: sticktable.IPv4, KeyLen: 4, Expire: time.Hour, Columns: []sticktable.Column{{Type: sticktable.HTTPReqRate, Elems: 1, Period: 10 * time.Second}},
+		})
+		var b Batch
+		for k := range uint32(keys) {
+			b.Add(binary.BigEndian.AppendUint32(nil, k), 3_600_000, []uint64{uint64(i) * 5000, 1000, 0})
+		}
+		src.Apply(&b, 10_000)
+	}
+	enc, _ := table.Encoder(plainAppender)
+	var sent [2][keys]int
+	var cursors [2]*Cursor
+	read := func(i int, now uint32) (all bool) {
+		var out Stretch
+		all, _ = cursors[i].Encode(&out, 1<<16, now, enc)
+		eachPlain(out.Bytes, func(_, _ uint32, key []byte, _ []uint64) { sent[i][binary.BigEndian.Uint32(key)]++ })
+		return all
+	}
+	table.listing = true
+	for i := range cursors {
+		cursors[i] = table.Subscribe(func() {})
+		read(i, 10_001)
+	}
+	table.latest(15_000) // or the list would be an old one
+	table.orderMu.Lock() // the receivers are not told before that is free
+	if !table.lists() {
+		t.Fatal("no list")
+	}
+	for table.order.Load() == nil {
+		runtime.Gosched()
+	}
+	for table.Tick(15_100); table.late.Load() > 0; table.Tick(15_100) { // the first boundary of b's
+	}
+	table.orderMu.Unlock()
+	awaitList(table)
+	for i := range cursors {
+		if read(i, 15_100); cursors[i].byKey.Load() == nil {
+			t.Errorf("receiver %d walks from shard to shard", i)
+		}
+	}
+	for i := range cursors {
+		for cursors[i].Walking() || cursors[i].Pending() {
+			read(i, 15_100)
+		}
+		times := map[int]int{}
+		for _, n := range sent[i] {
+			times[n]++
+		}
+		if times[1] != keys {
+			t.Errorf("receiver %d was sent so many keys so many times: %v; want all once", i, times)
+		}
+	}
+}

@@ -24,7 +24,8 @@
 // at most 24 around it (TestBytesAKey).
 //
 // What is new goes first. A receiver that is to have everything is sent what changed before the rows that it has not had, and those in the order of its own trees (walk.go); what
-// a rate's boundary would send again is left to that walk where it comes by yet. Who brings much at
+// a rate's boundary would send again is left to that walk where it comes by yet, and waits for
+// it where all receivers began it together, as after a start. Who brings much at
 // once, a peer that teaches or one that is dropped, waits for receivers to have taken some of it (giveway.go). Wheels that are late are turned by several goroutines (Table.Tick).
 //
 // Times are milliseconds of a clock that the caller chooses, 32 bits that wrap, as HAProxy's own (now_ms); spans stay under 2³¹.

@@ -49,6 +49,10 @@ func (s *shard) resends(row []uint32, now uint32) bool {
 	if urgent {
 		row[meta] |= pressing
 	}
+	if s.t.allWalk(now) {
+		row[meta] |= owed // what the receivers have is old for as long, and what they have not is worse
+		return false
+	}
 	if spent == bucketSize || spent >= bucketSize-bucketReserve && row[meta]&pressing == 0 {
 		row[meta] |= owed
 		return false

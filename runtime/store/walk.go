@@ -62,14 +62,15 @@ func (s *shard) walk(c *Cursor, out *Stretch, limit int, now uint32, enc *Encode
 // where each level of the tree is a cache miss. Receivers that begin to walk at about the same time share one. It is made by a goroutine of its own, a fifth of a second for a million rows, in which
 // receivers get their news. A table has one at a time; who cannot use that walks from shard to shard.
 type byKey struct {
-	rows    []listedKey
-	lasts   []uint64          // the greatest key of each window of rows
-	begun   atomic.Uint64     // the greatest key of the windows that a receiver has begun
-	heads   [numShards]uint64 // of the logs, from which on these tell what the list does not
-	version uint64            // of the table's definition
-	born    uint32            // when it was made, ms
-	users   atomic.Int32      // receivers
-	counted atomic.Bool       // its memory is, in the table's arena
+	rows        []listedKey
+	lasts       []uint64          // the greatest key of each window of rows
+	begun       atomic.Uint64     // the greatest key of the windows that a receiver has begun
+	heads       [numShards]uint64 // of the logs, from which on these tell what the list does not
+	version     uint64            // of the table's definition
+	born        uint32            // when it was made, ms
+	users       atomic.Int32      // receivers
+	joinedByAll atomic.Bool       // all receivers that there were
+	counted     atomic.Bool       // its memory is, in the table's arena
 }
 
 // listedKey is 16 bytes of a list.
@@ -85,6 +86,7 @@ const (
 	byKeyTurn  = 8 << 10 // rows that are looked at in a turn
 	byKeyLife  = 60_000  // ms: for a receiver that stands still none is kept longer
 	byKeyIdle  = 1_000   // ms, without receivers
+	walkFirst  = 3_000   // ms, that boundaries wait for walks by it, if all receivers began one
 )
 
 // roomFor is for how many rows a list has room, so that some may come while it is made.
@@ -181,7 +183,9 @@ func (c *Cursor) joins(o *byKey) bool {
 		}
 		c.notify(i)
 	}
-	o.users.Add(1)
+	if int(o.users.Add(1)) == len(*c.t.cursors.Load()) {
+		o.joinedByAll.Store(true)
+	}
 	c.at = 0
 	c.byKey.Store(o)
 	return true
@@ -275,6 +279,22 @@ func (s *shard) comesYet(row []uint32) bool {
 	key := s.inTree(row)
 	for _, c := range *s.t.cursors.Load() {
 		if !c.waits.Load() && (c.byKey.Load() != o || key <= o.begun.Load()) {
+			return false
+		}
+	}
+	return true
+}
+
+// allWalk tells whether receivers walk by a new list that all have joined, or all wait for one: as after a start.
+func (t *Table) allWalk(now uint32) bool {
+	if o := t.order.Load(); o != nil && o.joinedByAll.Load() {
+		return o.users.Load() > 0 && int32(now-o.born) <= walkFirst
+	}
+	if t.order.Load() == nil && t.making.Load() == nil {
+		return false
+	}
+	for _, c := range *t.cursors.Load() {
+		if !c.waits.Load() && c.byKey.Load() == nil {
 			return false
 		}
 	}

@@ -217,17 +217,7 @@ func TestBoundariesBeforeWalk(t *testing.T) {
 
 func boundariesBeforeWalk(t *testing.T, began uint32, other bool) {
 	const keys, middle = 4 * leastByKey, 2 * leastByKey
-	table := New("t.sum")
-	for i, name := range []string{"a", "b"} {
-		src := begin(t, table, name, sticktable.Definition{
-			Key: sticktable.IPv4, KeyLen: 4, Expire: time.Hour, Columns: []sticktable.Column{{Type: sticktable.HTTPReqRate, Elems: 1, Period: 10 * time.Second}},
-		})
-		var b Batch
-		for k := range uint32(keys) {
-			b.Add(binary.BigEndian.AppendUint32(nil, k), 3_600_000, []uint64{uint64(i) * 5000, 1000, 0})
-		}
-		src.Apply(&b, 10_000)
-	}
+	table := halfAPeriodApart(t, keys)
 	table.latest(began)
 	enc, _ := table.Encoder(plainAppender)
 	var sent [keys]int
@@ -352,17 +342,7 @@ func TestWalkGivesOnce(t *testing.T) {
 // TestBoundariesBeforeList: while all receivers wait for a list boundaries are left to that too: a storm of them would run past the ring, and the list be worth nothing when it is there.
 func TestBoundariesBeforeList(t *testing.T) {
 	const keys = 4 * leastByKey
-	table := New("t.sum")
-	for i, name := range []string{"a", "b"} {
-		src := begin(t, table, name, sticktable.Definition{
-			Key: sticktable.IPv4, KeyLen: 4, Expire: time.Hour, Columns: []sticktable.Column{{Type: sticktable.HTTPReqRate, Elems: 1, Period: 10 * time.Second}},
-		})
-		var b Batch
-		for k := range uint32(keys) {
-			b.Add(binary.BigEndian.AppendUint32(nil, k), 3_600_000, []uint64{uint64(i) * 5000, 1000, 0})
-		}
-		src.Apply(&b, 10_000)
-	}
+	table := halfAPeriodApart(t, keys)
 	enc, _ := table.Encoder(plainAppender)
 	var sent [2][keys]int
 	var cursors [2]*Cursor
@@ -406,4 +386,20 @@ func TestBoundariesBeforeList(t *testing.T) {
 			t.Errorf("receiver %d was sent so many keys so many times: %v; want all once", i, times)
 		}
 	}
+}
+
+// halfAPeriodApart is a table of two peers' rates: the second's periods of 10 s began at 5,000 ms, the first's at 10,000.
+func halfAPeriodApart(t *testing.T, keys uint32) *Table {
+	table := New("t.sum")
+	for i, name := range []string{"a", "b"} {
+		src := begin(t, table, name, sticktable.Definition{
+			Key: sticktable.IPv4, KeyLen: 4, Expire: time.Hour, Columns: []sticktable.Column{{Type: sticktable.HTTPReqRate, Elems: 1, Period: 10 * time.Second}},
+		})
+		var b Batch
+		for k := range keys {
+			b.Add(binary.BigEndian.AppendUint32(nil, k), 3_600_000, []uint64{uint64(i) * 5000, 1000, 0})
+		}
+		src.Apply(&b, 10_000)
+	}
+	return table
 }

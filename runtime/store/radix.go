@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// sortByKey is a radix sort from the highest bits on in which the keys differ: a million in 40 ms, where one by comparisons takes 160.
+// sortByKey is a radix sort from the highest bits on in which the keys differ: with it a million rows are listed in 100 ms, with one by comparisons in 190 (BenchmarkList).
 func sortByKey(rows []listedKey) {
 	if len(rows) < 1<<radixBits {
 		slices.SortFunc(rows, func(a, b listedKey) int { return cmp.Compare(a.key, b.key) })

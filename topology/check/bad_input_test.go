@@ -19,12 +19,13 @@ import (
 	"stktc/topology/load"
 )
 
-// What any input may cost: time of processors, and bytes of the heap at its largest. Files of more than 16 MiB are not read; the bounds are some four times what the
-// worst of the others takes.
-const (
-	mostTime = 30 * time.Second
-	mostHeap = 2 << 30
-)
+// mostTime is what an input may take of the processors' time, some ten times what the worst takes. Cost that grows with the square of the input is beyond it at a few MiB.
+func (b *badInput) mostTime() time.Duration {
+	return 2*time.Second + time.Duration(len(b.text))*1500*time.Millisecond/(1<<20)
+}
+
+// mostHeap is how many bytes the heap may have at its largest, half as much again as the worst needs. The inputs themselves are in it.
+func (b *badInput) mostHeap() uint64 { return 512<<20 + 100*uint64(len(b.text)) }
 
 // A badInput is one file in the place of a sound one.
 type badInput struct {
@@ -69,14 +70,18 @@ func aliasBomb(levels int) []byte {
 	return []byte(b.String())
 }
 
-const large = 15 << 20
+const (
+	large   = 5 << 20
+	largest = 15 << 20 // files of more than 16 MiB are not read
+	tooLong = 17 << 20
+)
 
 func badTopologies() []badInput {
 	return []badInput{
 		{"nothing", nil, "STK005 the file is empty"},
 		{"binary", noise(100_000), "STK007"},
-		{"100 MB of zeros", make([]byte, 100<<20), "STK007 the file is longer than"},
-		{"100 MB of text", repeated("tables: {}\n", 100<<20), "STK007 the file is longer than"},
+		{"17 MiB of zeros", make([]byte, tooLong), "STK007 the file is longer than"},
+		{"17 MiB of text", repeated("tables: {}\n", tooLong), "STK007 the file is longer than"},
 		{"NUL", []byte(strings.Replace(soundTopology, "lb:", "l\x00b:", 1)), "STK007 the file is not text: it holds a NUL byte"},
 		{"byte order mark", []byte("\ufeff" + soundTopology), ""},
 		{"UTF-16", []byte("\xff\xfev\x00e\x00r\x00"), "STK007 the file is encoded in UTF-16"},
@@ -109,8 +114,8 @@ func badTopologies() []badInput {
 		{"a name that is not ASCII", []byte(strings.Replace(soundTopology, "  lb:", "  lbé:", 1)), "STK012"},
 		{"a name of a letter that only looks like another", []byte(strings.ReplaceAll(soundTopology, "lb", "l\u0432")), "STK012"},
 		{"a name with a blank of no width", []byte(strings.Replace(soundTopology, "  lb:", "  \"lb\\u200b\":", 1)), "STK012"},
-		{"15 MiB of keys", repeated("abcdefghijk: l\n", large), "STK"},
-		{"15 MiB in one value", []byte("version: " + strings.Repeat("x", large)), "STK004"},
+		{"5 MiB of keys", repeated("abcdefghijk: l\n", large), "STK"},
+		{"15 MiB in one value", []byte("version: " + strings.Repeat("x", largest)), "STK004"},
 	}
 }
 
@@ -118,7 +123,7 @@ func badHosts() []badInput {
 	return []badInput{
 		{"nothing", nil, "STK027 `lb/lb.cfg` is empty, but others name `lb` as their peer"},
 		{"binary", noise(100_000), "STK"},
-		{"100 MB of zeros", make([]byte, 100<<20), "STK007 `lb/lb.cfg` is longer than"},
+		{"17 MiB of zeros", make([]byte, tooLong), "STK007 `lb/lb.cfg` is longer than"},
 		{"NUL", []byte(strings.Replace(soundHost, "size 1k", "size \x001k", 1)), "STK020 a NUL byte stands in the file"},
 		{"byte order mark", []byte("\ufeff" + soundHost), "a byte order mark stands before the first section"},
 		{"byte order mark before a comment", []byte("\ufeff# x\n" + soundHost), "a byte order mark stands before the first section"},
@@ -131,14 +136,14 @@ func badHosts() []badInput {
 		{"an own name that is not ASCII", []byte(strings.Replace(soundHost, "server lb", "server lbé", 1)), "STK012"},
 		{"an own name that is not UTF-8", []byte(strings.Replace(soundHost, "server lb", "server lb\xff", 1)), "STK007"},
 		{"a peer whose name only looks right", []byte(strings.Replace(soundHost, "server agg", "server \u0430gg", 1)), "STK012"},
-		{"15 MiB of line ends", repeated("\n", large), "STK007 `lb/lb.cfg` has more than"},
-		{"many sections", repeated("peers p\n", 3<<20), "STK"},
-		{"many peers", append([]byte(soundHost), repeated("  server agg 10.0.0.9:1\n", 10<<20)...), "STK105"},
-		{"many tables", append([]byte(soundHost), repeated("  table t type ip size 1 store gpc0\n", 6<<20)...), "STK028"},
-		{"15 MiB of rules", append([]byte("frontend f\n"+soundHost), repeated(" http-request track-sc0 src table st.local\n", large)...), ""},
-		{"15 MiB in one line", []byte("global\n  log " + strings.Repeat("x", large) + "\n" + soundHost), ""},
-		{"many open quotes", repeated("peers \"\n", 3<<20), "STK"},
-		{"many conditions", repeated(".if a\n", 2<<20), "STK"},
+		{"15 MiB of line ends", repeated("\n", largest), "STK007 `lb/lb.cfg` has more than"},
+		{"many sections", repeated("peers p\n", 1<<20), "STK"},
+		{"many peers", append([]byte(soundHost), repeated("  server agg 10.0.0.9:1\n", large)...), "STK105"},
+		{"many tables", append([]byte(soundHost), repeated("  table t type ip size 1 store gpc0\n", 2<<20)...), "STK028"},
+		{"5 MiB of rules", append([]byte("frontend f\n"+soundHost), repeated(" http-request track-sc0 src table st.local\n", large)...), ""},
+		{"15 MiB in one line", []byte("global\n  log " + strings.Repeat("x", largest) + "\n" + soundHost), ""},
+		{"many open quotes", repeated("peers \"\n", 1<<20), "STK"},
+		{"many conditions", repeated(".if a\n", 1<<20), "STK"},
 	}
 }
 
@@ -203,10 +208,10 @@ func bounded(t *testing.T, c badInput, read func(dir string) (*topology.Cluster,
 	}
 	var heap runtime.MemStats
 	runtime.ReadMemStats(&heap)
-	if took := processorTime(t) - before; took > mostTime {
+	if took := processorTime(t) - before; took > c.mostTime() {
 		t.Errorf("took %v", took)
 	}
-	if used := heap.HeapSys - heap.HeapReleased; used > mostHeap {
+	if used := heap.HeapSys - heap.HeapReleased; used > c.mostHeap() {
 		t.Errorf("the heap has %d MiB", used>>20)
 	}
 	if len(findings) > 5000 {

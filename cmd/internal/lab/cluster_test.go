@@ -78,6 +78,7 @@ peers p
 }
 
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	for name, binary := range map[string]func(testing.TB) string{"played": func(testing.TB) string { return "" }, "real": haproxytest.Binary} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

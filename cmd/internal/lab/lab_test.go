@@ -16,9 +16,9 @@ import (
 	"stktc/cmd/internal/haproxy/haproxytest"
 )
 
-// TestMain lets four tests run at a time, unless -parallel says otherwise: they wait most of theirs.
+// TestMain lets eight tests run at a time, unless -parallel says otherwise: they wait most of theirs.
 func TestMain(m *testing.M) {
-	flag.Set("test.parallel", "4")
+	flag.Set("test.parallel", "8")
 	m.Run()
 }
 
@@ -151,7 +151,7 @@ func TestBrokenLink(t *testing.T) {
 	if replaced != 2 {
 		t.Fatalf("%d lines were made wrong", replaced)
 	}
-	right, out, progress, err := runHosts(t, t.Context(), hosts, Options{Limit: 5 * time.Second})
+	right, out, progress, err := runHosts(t, t.Context(), hosts, Options{Limit: 4 * time.Second})
 	if right || err != nil {
 		t.Fatalf("right %v, error %v", right, err)
 	}

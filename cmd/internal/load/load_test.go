@@ -15,9 +15,9 @@ import (
 	"stktc/topology/sticktable"
 )
 
-// TestMain lets eight tests run at a time, unless -parallel says otherwise: they wait most of theirs.
+// TestMain lets sixteen tests run at a time, unless -parallel says otherwise: they wait most of theirs.
 func TestMain(m *testing.M) {
-	flag.Set("test.parallel", "8")
+	flag.Set("test.parallel", "16")
 	m.Run()
 }
 
@@ -219,7 +219,7 @@ func TestEvents(t *testing.T) {
 			cfg.Idle, cfg.Events, cfg.Linger = cfg.Nodes[2:], []Event{c.event}, 500*time.Millisecond
 			cfg.FillRate, cfg.Rate, cfg.Probes = 20_000, 50_000, 200
 			if c.event == Fade {
-				cfg.Definition.Expire = 3 * time.Second
+				cfg.Definition.Expire = 2 * time.Second
 			}
 			cfg.Target = aggregatorOf(t, runtime.Section{NoGiveBack: !c.giveBack}, nil, cfg.Nodes...)
 			r := mustBeRight(t, cfg)

@@ -81,6 +81,7 @@ func TestGrowth(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
+	t.Parallel() // what others take does not count
 	small, large := writeCorpus(t, 500), writeCorpus(t, 4_000)
 	for _, m := range measuredCommands {
 		m.prepare(t, small)

@@ -16,13 +16,14 @@ func TestMain(m *testing.M) {
 	if os.Getenv("STKTC_TEST_MAIN") != "" { // a test runs stktc as a process of its own
 		main()
 	}
-	flag.Set("test.parallel", "4") // scripts wait half of their time
+	flag.Set("test.parallel", "4") // scripts wait half of their time, so that TestGrowth works meanwhile
 	testscript.Main(m, map[string]func(){"stktc": main})
 }
 
 // TestScripts runs testdata/script/*.txtar. Each has an empty directory of its own as working directory; $REPO is the
 // top of the module, for the data under testdata.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	repo, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)

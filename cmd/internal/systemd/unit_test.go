@@ -67,7 +67,7 @@ func TestUnitHardened(t *testing.T) {
 // TestUnitFlags: the unit uses commands and flags that the program has.
 func TestUnitFlags(t *testing.T) {
 	stktc := filepath.Join(t.TempDir(), "stktc")
-	if out, err := exec.Command("go", "build", "-o", stktc, "stktc/cmd/stktc").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", stktc, "stktc/cmd/stktc").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	calls := regexp.MustCompile(`(?m)^Exec\w+=`+program+` (.*)$`).FindAllStringSubmatch(readUnit(t), -1)

@@ -43,7 +43,10 @@ func eachPlain(b []byte, f func(id, life uint32, key []byte, values []uint64)) {
 // all have the newest.
 func TestSharedNeverGoesBack(t *testing.T) {
 	for seed := range uint64(20) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { playShared(t, rand.New(rand.NewPCG(seed, 1)), 3000, 1000) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			playShared(t, rand.New(rand.NewPCG(seed, 1)), 3000, 1000)
+		})
 	}
 	t.Run("walks by key", func(t *testing.T) { playShared(t, rand.New(rand.NewPCG(1, 2)), 2*leastByKey, 300) })
 }

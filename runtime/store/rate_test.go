@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"math"
 	"testing"
 )
@@ -11,8 +12,8 @@ func (s *cluster) look() {
 	for i := range s.view {
 		_, shown := s.view[i].read(s.now)
 		got := float64(shown)
-		oracle, low, high := s.oracle(func(c *simColumn) []*simCounter { return []*simCounter{&c.known} }, i)
-		_, least, most := s.oracle(func(c *simColumn) []*simCounter { return []*simCounter{&c.known, &c.late} }, i)
+		oracle, low, high := s.oracle(i, 1)
+		_, least, most := s.oracle(i, len(simColumn{}.echoes))
 		allowed := max(1, 0.01*oracle)
 		s.moment.add(max(0, low-got, got-high), oracle, allowed)
 		s.window.add(max(0, least-got, got-most)-s.slack(i), oracle, allowed)
@@ -24,7 +25,7 @@ func (s *cluster) look() {
 func (s *cluster) slack(column int) float64 {
 	total := 0.0
 	for _, n := range s.members {
-		c := &n.columns[column].known
+		c := &n.columns[column].echoes[0]
 		e := s.now - c.late - c.tick
 		bend, since := 0.0, float64(0)
 		switch grain := simGrain * uint32(s.levels); {
@@ -42,13 +43,13 @@ func (s *cluster) slack(column int) float64 {
 	return total / float64(s.period)
 }
 
-// oracle sums what the nodes display of a column, and the least and the most that the sum can be if nothing were rounded, or not everything were known yet.
-func (s *cluster) oracle(of func(*simColumn) []*simCounter, column int) (sum, low, high float64) {
+// oracle sums what the nodes display of a column, and the least and the most that the sum can be if nothing were rounded, or, with more than the first echo, not everything were known yet.
+func (s *cluster) oracle(column, echoes int) (sum, low, high float64) {
 	var exactLow, exactHigh float64
 	for _, n := range s.members {
 		leastExact, mostExact, least, most := math.Inf(1), 0.0, math.Inf(1), 0.0
-		for _, c := range of(&n.columns[column]) {
-			exact, shown := c.read(s.now)
+		for i := range echoes {
+			exact, shown := n.columns[column].echoes[i].read(s.now)
 			leastExact, mostExact = min(leastExact, exact), max(mostExact, exact)
 			least, most = min(least, float64(shown)), max(most, float64(shown))
 		}
@@ -131,24 +132,31 @@ func (s *cluster) report(t *testing.T) {
 func TestRates(t *testing.T) {
 	t.Parallel()
 	for _, levels := range []int{1, 2} {
-		for _, period := range []uint32{2000, 10_000, 60_000} {
-			for _, nodes := range []int{2, 3, 8, 16, 64} {
-				play(t, rateCase{nodes: nodes, levels: levels, period: period})
-			}
-			play(t, rateCase{nodes: 8, levels: levels, period: period, expire: 3 * period})
-		}
-		for _, nodes := range []int{2, 8, 64} {
-			play(t, rateCase{nodes: nodes, levels: levels, period: 2000, skewed: true})
-			play(t, rateCase{nodes: nodes, levels: levels, period: 10_000, skewed: true})
-			play(t, rateCase{nodes: nodes, levels: levels, period: 2000, expire: 2000})
-		}
-		for _, nodes := range []int{2, 3, 8, 64} {
-			play(t, rateCase{nodes: nodes, levels: levels, period: 2000, sparse: true})
-			play(t, rateCase{nodes: nodes, levels: levels, period: 10_000, sparse: true})
-		}
-		play(t, rateCase{nodes: 3, levels: levels, period: 2000, columns: 6})
-		play(t, rateCase{nodes: 16, levels: levels, period: 10_000, columns: 6})
+		t.Run(fmt.Sprintf("%d levels", levels), func(t *testing.T) {
+			t.Parallel()
+			playLevels(t, levels)
+		})
 	}
+}
+
+func playLevels(t *testing.T, levels int) {
+	for _, period := range []uint32{2000, 10_000, 60_000} {
+		for _, nodes := range []int{2, 3, 8, 16, 64} {
+			play(t, rateCase{nodes: nodes, levels: levels, period: period})
+		}
+		play(t, rateCase{nodes: 8, levels: levels, period: period, expire: 3 * period})
+	}
+	for _, nodes := range []int{2, 8, 64} {
+		play(t, rateCase{nodes: nodes, levels: levels, period: 2000, skewed: true})
+		play(t, rateCase{nodes: nodes, levels: levels, period: 10_000, skewed: true})
+		play(t, rateCase{nodes: nodes, levels: levels, period: 2000, expire: 2000})
+	}
+	for _, nodes := range []int{2, 3, 8, 64} {
+		play(t, rateCase{nodes: nodes, levels: levels, period: 2000, sparse: true})
+		play(t, rateCase{nodes: nodes, levels: levels, period: 10_000, sparse: true})
+	}
+	play(t, rateCase{nodes: 3, levels: levels, period: 2000, columns: 6})
+	play(t, rateCase{nodes: 16, levels: levels, period: 10_000, columns: 6})
 }
 
 // TestRatesLateTicks: a tick that comes late finds the boundaries that it missed, and from then on displays are right again.

@@ -125,7 +125,10 @@ type simNode struct {
 }
 
 // simColumn is one of a node's rates: as it has it itself, as the receiver could know it a path's delay later, and as it may when the aggregators were late too.
-type simColumn struct{ own, known, late simCounter }
+type simColumn struct {
+	own    simCounter
+	echoes [2]simCounter
+}
 
 // simTable is a table of an aggregator, and who is sent its sums.
 type simTable struct {
@@ -258,7 +261,7 @@ func (s *cluster) addNodes(low *simTable, from, to int, rest uint32) {
 		n.push = s.link(first, s.into(low, fmt.Sprintf("node%d", i)))
 		for range s.columns {
 			late := first + rest
-			n.columns = append(n.columns, simColumn{s.counter(0), s.counter(late), s.counter(late + simGrain*uint32(s.levels))})
+			n.columns = append(n.columns, simColumn{s.counter(0), [2]simCounter{s.counter(late), s.counter(late + simGrain*uint32(s.levels))}})
 		}
 		s.members = append(s.members, n)
 	}
@@ -325,8 +328,8 @@ func (s *cluster) maybeCount(n *simNode) {
 		if s.columns == 1 || s.rnd.IntN(2) == 0 {
 			e := simEvent{s.now, 1 + s.rnd.Uint32N(n.size)}
 			c.own.count(e)
-			for _, echo := range []*simCounter{&c.known, &c.late} {
-				echo.ahead = append(echo.ahead, e)
+			for i := range c.echoes {
+				c.echoes[i].ahead = append(c.echoes[i].ahead, e)
 			}
 		}
 		values = append(values, uint64(s.now-c.own.tick), uint64(c.own.curr), uint64(c.own.prev))

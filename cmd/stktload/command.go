@@ -63,7 +63,7 @@ func (c *command) main(args []string) (status int) {
 }
 
 func (c *command) app() *cli.App {
-	usage := func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
+	usage := func(ctx *cli.Context, err error, _ bool) error { return usageError{explain(ctx, err)} }
 	commands := []*cli.Command{c.compareCommand(), c.scaleCommand(), c.memoryCommand(), c.linearCommand(), c.latencyCommand(), c.recoverCommand(), c.plotCommand()}
 	for _, one := range commands {
 		one.OnUsageError = usage

@@ -63,7 +63,7 @@ func compareConfig(ctx *cli.Context) (load.Config, error) {
 		return cfg, usagef("--orders is empty")
 	}
 	for _, order := range orders {
-		if err := amount(ctx, order, &cfg); err != nil {
+		if err := amount(ctx, "orders", order, &cfg); err != nil {
 			return cfg, err
 		}
 	}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing/fstest"
 	"time"
 
@@ -87,6 +89,9 @@ func reportFlags() []cli.Flag {
 
 // config reads the flags that say what to load and how.
 func config(ctx *cli.Context) (load.Config, error) {
+	if err := checkSigns(ctx); err != nil {
+		return load.Config{}, err
+	}
 	c := load.Config{
 		Target: ctx.String("target"), TargetName: ctx.String("target-name"), Nodes: names(ctx), Listen: list(ctx.String("listen")),
 		Connect: ctx.Duration("connect-timeout"), Linger: ctx.Duration("linger"), PID: ctx.Int("pid"),
@@ -100,11 +105,14 @@ func config(ctx *cli.Context) (load.Config, error) {
 	if err := shape(ctx, &c); err != nil {
 		return c, err
 	}
-	if err := amount(ctx, ctx.String("order"), &c); err != nil {
+	if err := amount(ctx, "order", ctx.String("order"), &c); err != nil {
 		return c, err
 	}
 	for _, e := range list(ctx.String("events")) {
 		c.Events = append(c.Events, load.Event(e))
+	}
+	if c.PID != 0 && errors.Is(syscall.Kill(c.PID, 0), syscall.ESRCH) {
+		return c, usagef("--pid %d: there is no such process", c.PID)
 	}
 	return c, mustBePlayable(c)
 }
@@ -115,10 +123,10 @@ func shape(ctx *cli.Context, c *load.Config) (err error) {
 	return err
 }
 
-// amount reads how much is to be sent, and in which order.
-func amount(ctx *cli.Context, inOrder string, c *load.Config) (err error) {
+// amount reads how much is to be sent, and in which order, that a flag gave.
+func amount(ctx *cli.Context, flag, inOrder string, c *load.Config) (err error) {
 	c.Keys, c.Updates, c.Duration, c.Rate = ctx.Int("keys"), ctx.Int("updates"), ctx.Duration("duration"), ctx.Int("rate")
-	if c.Order, err = order(inOrder); err != nil {
+	if c.Order, err = order(flag, inOrder); err != nil {
 		return err
 	}
 	c.Distribution = load.Distribution(ctx.String("distribution"))
@@ -136,11 +144,11 @@ func amount(ctx *cli.Context, inOrder string, c *load.Config) (err error) {
 	return nil
 }
 
-// order reads the order of the keys.
-func order(text string) (load.Order, error) {
+// order reads the order of the keys that a flag gave.
+func order(flag, text string) (load.Order, error) {
 	o := load.Order(text)
 	if o != load.Scattered && o != load.InOrder {
-		return "", usagef("--order %q: accepted are %s and %s", text, load.Scattered, load.InOrder)
+		return "", usagef("--%s %q: accepted are %s and %s", flag, text, load.Scattered, load.InOrder)
 	}
 	return o, nil
 }

@@ -56,8 +56,8 @@ func (c *command) newStand(stop context.Context, ctx *cli.Context) (*stand, erro
 	if ctx.Args().Present() {
 		return nil, usagef("%s takes no arguments but flags, not %q", ctx.Command.Name, ctx.Args().First())
 	}
-	if ctx.Int("runs") < 1 {
-		return nil, usagef("--runs %d: accepted is at least 1", ctx.Int("runs"))
+	if err := checkSigns(ctx); err != nil {
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "stktload-")
 	if err != nil {

@@ -58,7 +58,7 @@ func flatOut(ctx *cli.Context) (load.Config, error) {
 	if cfg.Updates == 0 {
 		cfg.Updates = usualUpdates(cfg.Keys)
 	}
-	if cfg.Order, err = order(ctx.String("order")); err != nil {
+	if cfg.Order, err = order("order", ctx.String("order")); err != nil {
 		return cfg, err
 	}
 	return cfg, mustBePlayable(cfg)

@@ -375,6 +375,7 @@ func (l *load) sample(all []measurement) ([]measurement, error) {
 }
 
 // endedAt dates the end of a stage back to the last change of a counter: what a busy machine took to notice that, and to decode a recorded load's sums, is not the target's time.
+// Where nothing was counted, as while sessions are lost and all is taught anew, none has changed in the stage, and it ends when all is there again.
 func (l *load) endedAt(end measurement, measured []measurement) measurement {
 	last := int64(0)
 	for _, n := range l.nodes {
@@ -382,7 +383,11 @@ func (l *load) endedAt(end measurement, measured []measurement) measurement {
 		last = max(last, n.in.changed)
 		n.in.mu.Unlock()
 	}
-	end.at = l.start.Add(time.Duration(last))
+	changed := l.start.Add(time.Duration(last))
+	if changed.Before(l.began) {
+		return end
+	}
+	end.at = changed
 	for _, m := range measured {
 		if m.at.After(end.at) {
 			end.target, end.self = m.target, m.self

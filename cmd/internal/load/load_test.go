@@ -241,6 +241,18 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestNothingCounted: a stage in which no sum changes takes the time until all is there again.
+func TestNothingCounted(t *testing.T) {
+	t.Parallel()
+	c := config("lb1", "lb2")
+	c.Events, c.Updates = []Event{Relearn}, 1000
+	c.Target = aggregator(t, nil, c.Nodes...)
+	s := mustBeRight(t, c).Stage(string(Relearn))
+	if s.Sending <= 0 || s.Seconds < s.Sending || s.UpdatesIn != 0 || s.Taught == 0 || s.OutPerSecond <= 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // TestCountsUpdates: what is told of updates in and out, on which every figure rests, is what the aggregator itself has taken and given.
 func TestCountsUpdates(t *testing.T) {
 	t.Parallel()

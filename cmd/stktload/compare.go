@@ -96,8 +96,7 @@ func (s *stand) compareOrder(stop context.Context, runs int, r *Result, cfg load
 		}
 		r.check(in{name: string(cfg.Order)}, run, ours)
 		r.check(in{name: string(cfg.Order) + ", haproxy"}, run, theirs)
-		s.tell("%s, run %d of %d: stktc %.0f ns at %s/s, haproxy %.0f ns at %s/s", cfg.Order, run+1, runs,
-			loadStage(ours).Target.PerUpdate, short(loadStage(ours).InPerSecond), loadStage(theirs).Target.PerUpdate, short(loadStage(theirs).InPerSecond))
+		s.tell("%s, run %d of %d: stktc %s, haproxy %s", cfg.Order, run+1, runs, costAndRate(loadStage(ours)), costAndRate(loadStage(theirs)))
 		for i := range ours.Stages {
 			at := in{fmt.Sprintf("%s, %s", cfg.Order, stageWords[ours.Stages[i].Name]), cfg.Keys, len(cfg.Nodes)}
 			r.compareStage(at, &ours.Stages[i], &theirs.Stages[i])
@@ -120,13 +119,18 @@ const (
 )
 
 func (r *Result) compareStage(at in, ours, theirs *load.Stage) {
-	r.add(at, ourCPU, "ns", ours.Target.PerUpdate)
-	r.add(at, theirCPU, "ns", theirs.Target.PerUpdate)
-	r.add(at, "stktc run: CPU an update in or out", "ns", ours.Target.PerMoved)
+	r.addIf(isCosted(ours, ours.Target), at, ourCPU, "ns", ours.Target.PerUpdate)
+	r.addIf(isCosted(theirs, theirs.Target), at, theirCPU, "ns", theirs.Target.PerUpdate)
+	r.addIf(isCosted(ours, ours.Target), at, "stktc run: CPU an update in or out", "ns", ours.Target.PerMoved)
 	r.add(at, "stktc run: updates out for an update in", "", float64(ours.UpdatesOut)/float64(max(1, ours.UpdatesIn)))
-	r.add(at, "stktc run: updates in", "/s", ours.InPerSecond)
-	r.add(at, "haproxy: updates in", "/s", theirs.InPerSecond)
-	r.add(at, "stktload itself, on stktc run: CPU an update in or out", "ns", ours.Load.PerMoved)
+	r.addIf(isTimed(ours), at, "stktc run: updates in", "/s", ours.InPerSecond)
+	r.addIf(isTimed(theirs), at, "haproxy: updates in", "/s", theirs.InPerSecond)
+	r.addIf(isCosted(ours, ours.Load), at, "stktload itself, on stktc run: CPU an update in or out", "ns", ours.Load.PerMoved)
+}
+
+// costAndRate tells of one run.
+func costAndRate(s *load.Stage) string {
+	return told(isCosted(s, s.Target) && isTimed(s), "%.0f ns at %s/s", s.Target.PerUpdate, short(s.InPerSecond))
 }
 
 // loadStage is the stage that figures are about.

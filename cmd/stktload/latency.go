@@ -69,10 +69,10 @@ func (s *stand) tellLatency(r *Result, run int, c *latencyCase, stage *load.Stag
 		return
 	}
 	at := in{what, c.cfg.Keys, len(c.cfg.Nodes)}
-	s.tell("run %d, %s: p50 %.3g ms, p99 %.3g ms, longest %.3g ms", run+1, what, l.P50, l.P99, l.Longest)
+	s.tell("run %d, %s: p50 %.3g ms, p99 %s, longest %.3g ms", run+1, what, l.P50, told(hasQuantile(l, 0.01), "%.3g ms", l.P99), l.Longest)
 	r.add(at, "p50", "ms", l.P50)
-	r.add(at, "p99", "ms", l.P99)
-	r.add(at, "p99.9", "ms", l.P999)
+	r.addIf(hasQuantile(l, 0.01), at, "p99", "ms", l.P99)
+	r.addIf(hasQuantile(l, 0.001), at, "p99.9", "ms", l.P999)
 	r.add(at, "longest", "ms", l.Longest)
 	r.add(at, "pushes timed", "", float64(l.Count))
 }

@@ -87,13 +87,14 @@ func (s *stand) linearPoint(stop context.Context, run int, r *Result, at in, cfg
 	r.check(at, run, report)
 	l := loadStage(report)
 	grown := l.Target.RSS - report.Stages[0].Target.RSS + report.Stages[0].Target.Growth
-	s.tell("run %d, %s: %.0f ns an update in, %.1f in or out, %.1f bytes a key", run+1, at.name, l.Target.PerUpdate, l.Target.PerMoved, float64(grown)/float64(at.keys))
-	r.add(at, perUpdateIn, "ns", l.Target.PerUpdate)
-	r.add(at, perUpdateMoved, "ns", l.Target.PerMoved)
+	isCosted := isCosted(l, l.Target)
+	s.tell("run %d, %s: %s", run+1, at.name, told(isCosted && at.keys >= leastKeys, "%.0f ns an update in, %.1f in or out, %.1f bytes a key", l.Target.PerUpdate, l.Target.PerMoved, float64(grown)/float64(at.keys)))
+	r.addIf(isCosted, at, perUpdateIn, "ns", l.Target.PerUpdate)
+	r.addIf(isCosted, at, perUpdateMoved, "ns", l.Target.PerMoved)
 	r.add(at, "updates out for an update in", "", float64(l.UpdatesOut)/float64(max(1, l.UpdatesIn)))
-	r.add(at, updatesIn, "/s", l.InPerSecond)
-	r.add(at, growth, "MB", float64(grown)/1e6)
-	r.add(at, growthAKey, "bytes", float64(grown)/float64(at.keys))
+	r.addIf(isTimed(l), at, updatesIn, "/s", l.InPerSecond)
+	r.addIf(at.keys >= leastKeys, at, growth, "MB", float64(grown)/1e6)
+	r.addIf(at.keys >= leastKeys, at, growthAKey, "bytes", float64(grown)/float64(at.keys))
 	return nil
 }
 
@@ -117,14 +118,24 @@ func (r *Result) series(prefix string) []in {
 func (r *Result) slopes() {
 	at := in{name: "slopes"}
 	if keys := r.series(byKeys); len(keys) > 1 {
-		r.add(at, "CPU an update in or out, for ten times the keys", "ns", r.slope(keys, decades, perUpdateMoved))
-		r.add(at, "memory, for one more key", "bytes", 1e6*r.slope(keys, inKeys, growth))
+		r.addSlope(at, "CPU an update in or out, for ten times the keys", "ns", 1, keys, decades, perUpdateMoved)
+		r.addSlope(at, "memory, for one more key", "bytes", 1e6, keys, inKeys, growth)
 	}
 	if nodes := r.series(byNodes); len(nodes) > 1 {
-		r.add(at, "CPU an update in, for one more node", "ns", r.slope(nodes, inNodes, perUpdateIn))
-		r.add(at, "CPU an update in or out, for one more node", "ns", r.slope(nodes, inNodes, perUpdateMoved))
-		r.add(at, "memory of a key, for one more node", "bytes", r.slope(nodes, inNodes, growthAKey))
+		r.addSlope(at, "CPU an update in, for one more node", "ns", 1, nodes, inNodes, perUpdateIn)
+		r.addSlope(at, "CPU an update in or out, for one more node", "ns", 1, nodes, inNodes, perUpdateMoved)
+		r.addSlope(at, "memory of a key, for one more node", "bytes", 1, nodes, inNodes, growthAKey)
 	}
+}
+
+// addSlope adds the slope of a line through a figure's medians, in units of which so many are one of the figure's.
+func (r *Result) addSlope(at in, name, unit string, units float64, points []in, x func(in) float64, of string) {
+	r.addIf(r.areMeasured(points, of), at, name, unit, units*r.slope(points, x, of))
+}
+
+// areMeasured tells whether a figure means something at all points.
+func (r *Result) areMeasured(points []in, name string) bool {
+	return !slices.ContainsFunc(points, func(p in) bool { return r.figure(p.name, name).TooSmall })
 }
 
 func (r *Result) slope(points []in, x func(in) float64, name string) float64 {

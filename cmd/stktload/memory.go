@@ -77,8 +77,8 @@ func (s *stand) memoryOf(stop context.Context, run int, r *Result, cfg load.Conf
 	r.check(at, run, report)
 	before := report.Stages[0].Target.RSS - report.Stages[0].Target.Growth
 	after := loadStage(report).Target.RSS
-	s.tell("run %d, %s: %.1f bytes a key", run+1, at.name, float64(after-before)/float64(keys))
-	r.add(at, growthAKey, "bytes", float64(after-before)/float64(keys))
+	s.tell("run %d, %s: %s", run+1, at.name, told(keys >= leastKeys, "%.1f bytes a key", float64(after-before)/float64(keys)))
+	r.addIf(keys >= leastKeys, at, growthAKey, "bytes", float64(after-before)/float64(keys))
 	r.add(at, "memory before", "MB", float64(before)/1e6)
 	r.add(at, "memory after", "MB", float64(after)/1e6)
 	return nil

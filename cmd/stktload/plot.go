@@ -74,19 +74,19 @@ func (r *Result) panels() []panel {
 	if len(keys) > 1 {
 		x := "keys, of 2 nodes each"
 		cpu := r.panel(keys, perUpdateMoved, decades, panel{title: "CPU time of an update in or out", x: x, y: "ns", isLog: true})
-		cpu.slope = fmt.Sprintf("%+.3g ns for ten times the keys", r.slope(keys, decades, perUpdateMoved))
+		cpu.slope = told(r.areMeasured(keys, perUpdateMoved), "%+.3g ns for ten times the keys", r.slope(keys, decades, perUpdateMoved))
 		memory := r.panel(keys, growthAKey, decades, panel{title: "Memory of a key", x: x, y: "bytes", isLog: true})
 		each, fixed := r.line(keys, inKeys, growth)
-		memory.slope = fmt.Sprintf("%.3g bytes for one more key, and %.3g MB before the first", 1e6*each, fixed)
+		memory.slope = told(r.areMeasured(keys, growth), "%.3g bytes for one more key, and %.3g MB before the first", 1e6*each, fixed)
 		memory.line = func(x float64) float64 { return 1e6 * (each + fixed/math.Pow(10, x)) }
 		all = append(all, cpu, memory)
 	}
 	if len(nodes) > 1 {
 		x := fmt.Sprintf("nodes, of %s keys each", short(float64(nodes[0].keys)))
 		cpu := r.panel(nodes, perUpdateMoved, inNodes, panel{title: "CPU time of an update in or out", x: x, y: "ns"})
-		cpu.slope = fmt.Sprintf("%+.3g ns for one more node", r.slope(nodes, inNodes, perUpdateMoved))
+		cpu.slope = told(r.areMeasured(nodes, perUpdateMoved), "%+.3g ns for one more node", r.slope(nodes, inNodes, perUpdateMoved))
 		memory := r.panel(nodes, growthAKey, inNodes, panel{title: "Memory of a key", x: x, y: "bytes"})
-		memory.slope = fmt.Sprintf("%+.3g bytes for one more node", r.slope(nodes, inNodes, growthAKey))
+		memory.slope = told(r.areMeasured(nodes, growthAKey), "%+.3g bytes for one more node", r.slope(nodes, inNodes, growthAKey))
 		all = append(all, cpu, memory)
 	}
 	return all

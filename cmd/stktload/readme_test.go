@@ -151,7 +151,7 @@ func (s *shown) text(t *testing.T, r *Result) string {
 			t.Errorf("%s.json has no %q of %q", s.file, one.name, one.at)
 			continue
 		}
-		value := number(f.Median) + f.suffix() + spread(f)
+		value := f.text() + spread(f)
 		if one.words != "" {
 			value = one.words + ": " + value
 		}
@@ -171,6 +171,9 @@ func TestKeptResults(t *testing.T) {
 		r := keptResult(t, strings.TrimSuffix(filepath.Base(name), ".json"))
 		if len(r.Wrong) > 0 {
 			t.Errorf("%s: %q", name, r.Wrong)
+		}
+		if slices.ContainsFunc(r.Figures, func(f Figure) bool { return f.TooSmall }) {
+			t.Errorf("%s: some load was %s", name, tooSmall)
 		}
 		if c.app().Command(r.Command) == nil {
 			t.Errorf("%s is of `%s`, which is no command", name, r.Command)

@@ -25,13 +25,14 @@ type Result struct {
 
 // Figure is one number, of each run and in the median.
 type Figure struct {
-	Case   string    `json:"case"`
-	Name   string    `json:"name"`
-	Unit   string    `json:"unit"`
-	Keys   int       `json:"keys,omitempty"`
-	Nodes  int       `json:"nodes,omitempty"`
-	Runs   []float64 `json:"runs"`
-	Median float64   `json:"median"`
+	Case     string    `json:"case"`
+	Name     string    `json:"name"`
+	Unit     string    `json:"unit"`
+	Keys     int       `json:"keys,omitempty"`
+	Nodes    int       `json:"nodes,omitempty"`
+	Runs     []float64 `json:"runs"`
+	Median   float64   `json:"median"`
+	TooSmall bool      `json:"too_small,omitempty"` // the load of some run was too small to measure it
 }
 
 func (s *stand) newResult(ctx *cli.Context, what string, cfg *load.Config) *Result {
@@ -69,6 +70,14 @@ func (r *Result) add(at in, name, unit string, value float64) {
 	r.Figures = slices.Insert(r.Figures, place, Figure{Case: at.name, Name: name, Unit: unit, Keys: at.keys, Nodes: at.nodes, Runs: []float64{value}, Median: value})
 }
 
+// addIf adds a run's number that may mean nothing, as the load was too small.
+func (r *Result) addIf(isMeasured bool, at in, name, unit string, value float64) {
+	r.add(at, name, unit, value)
+	if f := r.figure(at.name, name); !isMeasured {
+		f.TooSmall = true
+	}
+}
+
 // figure finds a figure; nil if it is not there.
 func (r *Result) figure(at, name string) *Figure {
 	for i := range r.Figures {
@@ -79,9 +88,9 @@ func (r *Result) figure(at, name string) *Figure {
 	return nil
 }
 
-// ratio adds what one figure's median is of another's.
+// ratio adds what one figure's median is of another's, if both mean something.
 func (r *Result) ratio(at in, name string, of, to *Figure) {
-	if of != nil && to != nil && to.Median != 0 {
+	if of != nil && to != nil && to.Median != 0 && !of.TooSmall && !to.TooSmall {
 		r.add(at, name, "", of.Median/to.Median)
 	}
 }
@@ -129,8 +138,8 @@ func (r *Result) text() []byte {
 			fmt.Fprintf(&b, "\n%s\n", f.Case)
 			last = f.Case
 		}
-		line := fmt.Sprintf("  %-*s  %*s", name, f.Name, value, number(f.Median)+f.suffix())
-		if len(f.Runs) > 1 {
+		line := fmt.Sprintf("  %-*s  %*s", name, f.Name, value, f.text())
+		if len(f.Runs) > 1 && !f.TooSmall {
 			line += "   runs:"
 			for _, v := range f.Runs {
 				line += " " + number(v)
@@ -139,6 +148,9 @@ func (r *Result) text() []byte {
 		fmt.Fprintln(&b, strings.TrimRight(line, " "))
 	}
 	b.WriteByte('\n')
+	if slices.ContainsFunc(r.Figures, func(f Figure) bool { return f.TooSmall }) {
+		fmt.Fprintln(&b, tooSmallMeans)
+	}
 	if len(r.Wrong) == 0 {
 		fmt.Fprintln(&b, "all right")
 	}
@@ -148,16 +160,17 @@ func (r *Result) text() []byte {
 	return b.Bytes()
 }
 
-func (f *Figure) suffix() string {
-	if f.Unit == "" {
-		return ""
+// text is the median with its unit.
+func (f *Figure) text() string {
+	if f.TooSmall {
+		return tooSmall
 	}
-	return " " + f.Unit
+	return strings.TrimRight(number(f.Median)+" "+f.Unit, " ")
 }
 
 func (r *Result) widths() (name, value int) {
 	for _, f := range r.Figures {
-		name, value = max(name, len(f.Name)), max(value, len(number(f.Median)+f.suffix()))
+		name, value = max(name, len(f.Name)), max(value, len(f.text()))
 	}
 	return name, value
 }

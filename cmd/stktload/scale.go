@@ -42,14 +42,14 @@ func (s *stand) scale(stop context.Context, ctx *cli.Context) (*Result, error) {
 				return nil, err
 			}
 			l := loadStage(report)
-			s.tell("run %d of %d, %s: %s/s in, %s/s out", run+1, ctx.Int("runs"), at.name, short(l.InPerSecond), short(l.OutPerSecond))
+			s.tell("run %d of %d, %s: %s", run+1, ctx.Int("runs"), at.name, told(isTimed(l), "%s/s in, %s/s out", short(l.InPerSecond), short(l.OutPerSecond)))
 			r.check(at, run, report)
-			r.add(at, updatesIn, "/s", l.InPerSecond)
-			r.add(at, "updates out", "/s", l.OutPerSecond)
-			r.add(at, "CPU an update in", "ns", l.Target.PerUpdate)
-			r.add(at, "CPU an update in or out", "ns", l.Target.PerMoved)
-			r.add(at, "cores used", "", float64(l.Target.CPU)/float64(l.Seconds))
-			r.add(at, "stktload itself: cores used", "", float64(l.Load.CPU)/float64(l.Seconds))
+			r.addIf(isTimed(l), at, updatesIn, "/s", l.InPerSecond)
+			r.addIf(isTimed(l), at, "updates out", "/s", l.OutPerSecond)
+			r.addIf(isCosted(l, l.Target), at, "CPU an update in", "ns", l.Target.PerUpdate)
+			r.addIf(isCosted(l, l.Target), at, "CPU an update in or out", "ns", l.Target.PerMoved)
+			r.addIf(isTimed(l), at, "cores used", "", float64(l.Target.CPU)/float64(l.Seconds))
+			r.addIf(isTimed(l), at, "stktload itself: cores used", "", float64(l.Load.CPU)/float64(l.Seconds))
 		}
 	}
 	first := fmt.Sprintf("GOMAXPROCS=%d", procs[0])

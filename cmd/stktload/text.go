@@ -19,7 +19,7 @@ func text(r *load.Report) []byte {
 		fmt.Fprintf(&b, "load average of this machine before: %s\n", r.LoadAvg)
 	}
 	for i := range r.Stages {
-		writeStage(&b, &r.Stages[i])
+		writeStage(&b, &r.Stages[i], r.Keys)
 	}
 	if r.LateProbe > 0 {
 		fmt.Fprintf(&b, "  %d more were not sent: 64 of a node were under way already\n", r.LateProbe)
@@ -38,22 +38,50 @@ func few(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-func writeStage(b *bytes.Buffer, s *load.Stage) {
-	fmt.Fprintf(b, "%-7s %s updates in %.2f s: %s/s in, %s/s out (%s); %.3g bytes an update in, %.3g out\n", s.Name, short(float64(s.UpdatesIn)), float64(s.Seconds),
-		short(s.InPerSecond), short(s.OutPerSecond), short(float64(s.UpdatesOut)), per(s.BytesIn, s.UpdatesIn+s.Taught), per(s.BytesOut, s.UpdatesOut))
+func writeStage(b *bytes.Buffer, s *load.Stage, keys int) {
+	fmt.Fprintf(b, "%-7s %s updates in %.2f s: %s (%s out); %.3g bytes an update in, %.3g out\n", s.Name, short(float64(s.UpdatesIn)), float64(s.Seconds),
+		told(isTimed(s), "%s/s in, %s/s out", short(s.InPerSecond), short(s.OutPerSecond)), short(float64(s.UpdatesOut)), per(s.BytesIn, s.UpdatesIn+s.Taught), per(s.BytesOut, s.UpdatesOut))
 	if s.Taught > 0 {
 		fmt.Fprintf(b, "      and %s updates in lessons and repetitions\n", short(float64(s.Taught)))
 	}
-	if u := s.Target; u != nil {
-		fmt.Fprintf(b, "      target: %.0f ns CPU an update in, %.0f an update in or out, %.2f cores; memory %.1f MB, %+.1f MB, %+.1f bytes a key\n",
-			u.PerUpdate, u.PerMoved, float64(u.CPU)/float64(s.Seconds), float64(u.RSS)/1e6, float64(u.Growth)/1e6, u.PerKey)
-		fmt.Fprintf(b, "      stktload itself: %.0f ns CPU an update in or out\n", s.Load.PerMoved)
+	if s.Target != nil {
+		writeUsage(b, s, keys)
 	}
 	if l := s.Latency; l != nil {
-		fmt.Fprintf(b, "      latency of %d pushes until another node has their sum: p50 %.3g ms, p90 %.3g, p99 %.3g, p99.9 %.3g, longest %.3g\n", l.Count, l.P50, l.P90, l.P99, l.P999, l.Longest)
+		fmt.Fprintf(b, "      latency of %d pushes until another node has their sum: p50 %.3g ms", l.Count, l.P50)
+		for _, q := range []struct {
+			name   string
+			beyond float64
+			ms     float64
+		}{{"p90", 0.1, l.P90}, {"p99", 0.01, l.P99}, {"p99.9", 0.001, l.P999}} {
+			if hasQuantile(l, q.beyond) {
+				fmt.Fprintf(b, ", %s %.3g", q.name, q.ms)
+			}
+		}
+		fmt.Fprintf(b, ", longest %.3g\n", l.Longest)
 	}
 	if !s.Settled {
 		fmt.Fprintf(b, "      NOT complete: the sums did not add up within the limit\n")
+	}
+}
+
+// writeUsage tells what the target used, and what stktload did.
+func writeUsage(b *bytes.Buffer, s *load.Stage, keys int) {
+	u := s.Target
+	cpu, cores := "CPU time "+tooSmall, float64(u.CPU)/float64(s.Seconds)
+	switch {
+	case isCosted(s, u):
+		cpu = fmt.Sprintf("%.0f ns CPU an update in, %.0f an update in or out, %.2f cores", u.PerUpdate, u.PerMoved, cores)
+	case isBusy(u):
+		cpu = fmt.Sprintf("%.2f s CPU, %.2f cores", float64(u.CPU), cores)
+	}
+	fmt.Fprintf(b, "      target: %s; memory %.1f MB, %+.1f MB", cpu, float64(u.RSS)/1e6, float64(u.Growth)/1e6)
+	if keys >= leastKeys {
+		fmt.Fprintf(b, ", %+.1f bytes a key", u.PerKey)
+	}
+	b.WriteByte('\n')
+	if isCosted(s, s.Load) {
+		fmt.Fprintf(b, "      stktload itself: %.0f ns CPU an update in or out\n", s.Load.PerMoved)
 	}
 }
 

@@ -51,6 +51,75 @@ all right
 	}
 }
 
+// TestTooSmall: what a load was too small for is said in place of the figure, and nothing is made of it.
+func TestTooSmall(t *testing.T) {
+	r := Result{What: "something", Store: "gpc0", Machine: Machine{Cores: 2}}
+	at := in{name: byNodes + "2", keys: 10, nodes: 2}
+	r.addIf(true, at, perUpdateIn, "ns", 220)
+	r.addIf(false, at, perUpdateIn, "ns", 0)
+	r.addIf(true, at, "other", "ns", 1000)
+	r.ratio(at, "ratio", r.figure(at.name, "other"), r.figure(at.name, perUpdateIn))
+	r.ratio(at, "other ratio", r.figure(at.name, perUpdateIn), r.figure(at.name, "other"))
+	r.addSlope(in{name: "slopes"}, "slope", "ns", 1, []in{at}, inNodes, perUpdateIn)
+	want := `something; stores gpc0
+2 cores
+
+by nodes: 2
+  CPU an update in  too small to measure
+  other                         1,000 ns
+
+slopes
+  slope             too small to measure
+
+too small to measure: a load needs 100ms of CPU time and 50ms to tell what an update costs, 10 k keys to tell what a key takes, and a push beyond a quantile
+all right
+`
+	if got := string(r.text()); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// TestStageText: of a stage is told what it was large enough for.
+func TestStageText(t *testing.T) {
+	busy := load.Usage{CPU: 0.5, PerUpdate: 100, PerMoved: 30, RSS: 50e6, Growth: 20e6, PerKey: 99}
+	small := load.Usage{CPU: 0.04, PerUpdate: 1e6, PerMoved: 5e5, RSS: 20e6, Growth: -1e6, PerKey: -12345}
+	for _, c := range []struct {
+		name  string
+		keys  int
+		stage load.Stage
+		want  string
+	}{
+		{"large", 200_000, load.Stage{
+			Name: "load", Seconds: 0.5, Settled: true, UpdatesIn: 5_000_000, UpdatesOut: 10_000_000, BytesIn: 8e7, BytesOut: 2e8, InPerSecond: 1e7, OutPerSecond: 2e7,
+			Target: &busy, Load: &busy, Latency: &load.Latency{Count: 1000, P50: 0.1, P90: 0.2, P99: 0.3, P999: 0.4, Longest: 0.5},
+		}, `load    5 M updates in 0.50 s: 10 M/s in, 20 M/s out (10 M out); 16 bytes an update in, 20 out
+      target: 100 ns CPU an update in, 30 an update in or out, 1.00 cores; memory 50.0 MB, +20.0 MB, +99.0 bytes a key
+      stktload itself: 30 ns CPU an update in or out
+      latency of 1000 pushes until another node has their sum: p50 0.1 ms, p90 0.2, p99 0.3, p99.9 0.4, longest 0.5
+`},
+		{"small", 5, load.Stage{
+			Name: "fill", Seconds: 0.001, Settled: true, UpdatesIn: 10, UpdatesOut: 20, BytesIn: 160, BytesOut: 400, InPerSecond: 1e4, OutPerSecond: 2e4,
+			Target: &small, Load: &small, Latency: &load.Latency{Count: 9, P50: 0.1, P90: 0.2, P99: 0.3, P999: 0.4, Longest: 0.5},
+		}, `fill    10 updates in 0.00 s: too small to measure (20 out); 16 bytes an update in, 20 out
+      target: CPU time too small to measure; memory 20.0 MB, -1.0 MB
+      latency of 9 pushes until another node has their sum: p50 0.1 ms, longest 0.5
+`},
+		{"mostly taught", 200_000, load.Stage{
+			Name: "relearn", Seconds: 0.5, Settled: true, UpdatesIn: 10, UpdatesOut: 20, Taught: 400_000, BytesIn: 6_400_160, BytesOut: 400, InPerSecond: 20, OutPerSecond: 40,
+			Target: &busy, Load: &busy,
+		}, `relearn 10 updates in 0.50 s: 20/s in, 40/s out (20 out); 16 bytes an update in, 20 out
+      and 400 k updates in lessons and repetitions
+      target: 0.50 s CPU, 1.00 cores; memory 50.0 MB, +20.0 MB, +99.0 bytes a key
+`},
+	} {
+		var b bytes.Buffer
+		writeStage(&b, &c.stage, c.keys)
+		if b.String() != c.want {
+			t.Errorf("%s:\n%s\nwant\n%s", c.name, &b, c.want)
+		}
+	}
+}
+
 func TestShort(t *testing.T) {
 	for n, want := range map[float64]string{0: "0", 7: "7", 999: "999", 1000: "1 k", 53_250: "53.2 k", 4_648_608: "4.65 M", 2e9: "2 G"} {
 		if got := short(n); got != want {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,7 +36,7 @@ func (c *command) runCommand() *cli.Command {
 			&cli.BoolFlag{Name: "c", Usage: "only check the file: exits with 0 or 1"},
 			&cli.StringFlag{Name: "http", Usage: "serve metrics, health and a status page at `ADDRESS`, such as 127.0.0.1:9100"},
 			&cli.StringFlag{Name: "max-memory", Value: "80%", Usage: "keep below `SIZE`, such as 512m, 2g, 80% of the machine or control group, or off: past it keys nearest to their end go"},
-			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`text` or json"},
+			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`text` or json; in json findings are lines of the log too"},
 			&cli.StringFlag{Name: "log-level", Value: "info", Usage: "`LEVEL`: debug, info, warn or error"},
 		},
 		Action: c.run,
@@ -58,11 +59,20 @@ func (c *command) run(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	err = c.runLogged(ctx, log)
+	if isJSON(log) && err != nil && !errors.As(err, new(exit)) && !errors.As(err, new(usageError)) {
+		log.Error("cannot run", "err", err)
+		return exit(exitFailed)
+	}
+	return err
+}
+
+func (c *command) runLogged(ctx *cli.Context, log *slog.Logger) error {
 	least := diag.Warning
 	if ctx.Bool("c") {
 		least = diag.Info
 	}
-	node, config, err := c.loadAggregator(ctx.String("f"), least)
+	node, config, err := c.loadAggregator(ctx.String("f"), least, log)
 	switch {
 	case errors.Is(err, errRefusedFile) && ctx.Bool("c"):
 		return exit(exitFindings)
@@ -72,6 +82,10 @@ func (c *command) run(ctx *cli.Context) error {
 		return err
 	}
 	if ctx.Bool("c") {
+		if isJSON(log) {
+			log.Info("ok", "file", ctx.String("f"), "sections", len(node.Aggregations))
+			return nil
+		}
 		fmt.Fprintf(c.stderr, "ok: %s: %s\n", ctx.String("f"), grammar.Count(len(node.Aggregations), "aggregations section"))
 		return nil
 	}
@@ -88,9 +102,9 @@ func (c *command) run(ctx *cli.Context) error {
 	return d.serve(stop)
 }
 
-// loadAggregator reads and checks an aggregator's file, and the certificates that it names. Findings of that severity and above are printed; with errors among them it fails
-// with errRefusedFile and the first of them.
-func (c *command) loadAggregator(file string, least diag.Severity) (node *topology.Node, config runtime.Config, err error) {
+// loadAggregator reads and checks an aggregator's file, and the certificates that it names. Findings of that severity and above are printed, or lines
+// of a log in JSON; with errors among them it fails with errRefusedFile and the first of them.
+func (c *command) loadAggregator(file string, least diag.Severity, log *slog.Logger) (node *topology.Node, config runtime.Config, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, config, err
@@ -107,7 +121,10 @@ func (c *command) loadAggregator(file string, least diag.Severity) (node *topolo
 	}
 	findings.Sort()
 	shown := slices.DeleteFunc(findings, func(f diag.Finding) bool { return f.Severity < least })
-	if len(shown) > 0 {
+	switch {
+	case isJSON(log):
+		logFindings(log, shown)
+	case len(shown) > 0:
 		report := render.Findings{List: shown, Files: cluster.Files, Nodes: 1, Version: version()}
 		c.stderr.Write(report.Text(render.TextOptions{}))
 	}
@@ -145,4 +162,29 @@ func (c *command) logger(format, level string) (*slog.Logger, error) {
 		return nil, usagef("--log-format %q: accepted are text and json", format)
 	}
 	return slog.New(handlers[format](c.stderr, &opt)), nil
+}
+
+// isJSON tells whether a log is for programs: nothing else may stand among its lines.
+func isJSON(log *slog.Logger) bool {
+	_, is := log.Handler().(*slog.JSONHandler)
+	return is
+}
+
+var logLevels = map[diag.Severity]slog.Level{diag.Info: slog.LevelInfo, diag.Warning: slog.LevelWarn, diag.Error: slog.LevelError}
+
+// logFindings writes a line for each finding that is not silenced.
+func logFindings(log *slog.Logger, findings diag.List) {
+	for _, f := range findings.Heard() {
+		with := []any{"code", f.Code}
+		if !f.Primary.Span.IsZero() {
+			with = append(with, "at", f.Primary.Span.String())
+		}
+		if f.Impact != "" {
+			with = append(with, "impact", f.Impact)
+		}
+		if len(f.Fixes) > 0 {
+			with = append(with, "fix", f.Fixes[0].Title)
+		}
+		log.Log(context.Background(), logLevels[f.Severity], f.Summary, with...)
+	}
 }

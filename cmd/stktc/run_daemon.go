@@ -159,7 +159,7 @@ func (d *daemon) reload() error {
 		_, status := d.standing()
 		d.manager.Ready(status)
 	}()
-	node, config, err := d.c.loadAggregator(d.file, diag.Warning)
+	node, config, err := d.c.loadAggregator(d.file, diag.Warning, d.log)
 	if err != nil {
 		d.a.ReloadFailed(err)
 		return err

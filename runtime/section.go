@@ -36,6 +36,8 @@ type section struct {
 	leases   *time.Timer
 	grace    time.Time   // until when replicas that are out of reach may be about to come back
 	graced   *time.Timer // looks again then
+	missed   []string    // sources that the log has named as missing
+	gathered *time.Timer // names those that are missing then; nil: none is to be named
 	closed   bool
 }
 
@@ -186,7 +188,7 @@ func (s *section) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	for _, t := range []*time.Timer{s.timeout, s.leases, s.graced} {
+	for _, t := range []*time.Timer{s.timeout, s.leases, s.graced, s.gathered} {
 		if t != nil {
 			t.Stop()
 		}
@@ -346,13 +348,12 @@ func (s *section) look() {
 	was := s.whole
 	s.whole = whole
 	s.share()
+	s.miss()
 	if whole == was {
 		return
 	}
 	if whole {
 		s.log.Info("every source is connected and has taught")
-	} else {
-		s.log.Warn("not every source is connected and has taught", "missing", s.missing())
 	}
 	for _, m := range s.members {
 		if m.direction != Node {
@@ -391,7 +392,8 @@ func (s *section) release(why string) {
 	if s.released.Swap(true) {
 		return
 	}
-	s.log.Info("sums are sent from now on", "because", why, "missing", s.missing())
+	s.missed = s.missing()
+	s.log.Info("sums are sent from now on", append([]any{"because", why}, naming(s.missed)...)...)
 	s.wake()
 	s.renewLeases()
 }
@@ -401,15 +403,4 @@ func (s *section) wake() {
 	for _, m := range s.members {
 		m.link.withSession((*session.Session).Wake)
 	}
-}
-
-// missing names the sources that are not connected or have not taught. The caller holds s.mu.
-func (s *section) missing() []string {
-	names := []string{}
-	for _, m := range s.members {
-		if m.direction.isSource() && !m.isWhole() {
-			names = append(names, m.link.name)
-		}
-	}
-	return names
 }

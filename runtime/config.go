@@ -45,8 +45,9 @@ type Section struct {
 // Rule sums tables that end in From into tables that end in To instead. An empty From takes every table that ends neither
 // in a To nor in a forwarded suffix ("from any").
 type Rule struct {
-	From, To string
-	UpOnly   bool // the sums go up, not to the nodes
+	From   string `json:"from"` // empty: any
+	To     string `json:"to"`
+	UpOnly bool   `json:"up_only"` // the sums go up, not to the nodes
 }
 
 // Lease is a key in a table of strings that nodes see as long as the section's sums are kept fresh.

@@ -87,7 +87,8 @@ func (a *Aggregator) faultCounts() []FaultCount {
 
 // RefusedTable is a table of a peer that is not summed.
 type RefusedTable struct {
-	Name, Reason string
+	Name   string `json:"table"`
+	Reason string `json:"reason"`
 }
 
 // maxRefused bounds how many refused tables of a peer are remembered.

@@ -133,7 +133,7 @@ func (c *client) lastHandshake(p *runtime.PeerStatus) string {
 
 // mismatches tells which data types are left out of the section's sums, and why.
 func mismatches(s *runtime.SectionStatus) []string {
-	var lines []string
+	lines := []string{}
 	for _, t := range s.Tables {
 		for _, m := range t.Table.Mismatches() {
 			lines = append(lines, fmt.Sprintf("%s: %s is left out of the sum: %s has %s, %s has %s",

@@ -3,73 +3,29 @@ package cli
 import (
 	"encoding/json"
 	"time"
+
+	"stktc/runtime"
 )
 
 // The JSON forms of the replies, which programs read: fields may be added, those that are there stay as they are.
 
 // Section is an aggregations section in "show peers json" and "show aggrs json".
 type Section struct {
-	Name      string `json:"name"`
-	Local     string `json:"local"`
-	Listen    string `json:"listen"`
-	Condition string `json:"condition"` // a sentence
-	Released  bool   `json:"released"`  // sums are sent
-	Writing   bool   `json:"writing"`   // to nodes; false while a replica does it
-	Learned   bool   `json:"learned"`   // every source that is connected has ended a lesson
-	Whole     bool   `json:"whole"`     // and none is missing
-	// Since the start: other members of groups that came to count, and times that this aggregator began to write to the nodes after a replica did.
-	GroupTakeovers   uint64   `json:"group_takeovers"`
-	ReplicaTakeovers uint64   `json:"replica_takeovers"`
-	Missing          []string `json:"missing"`
-	Rules            []Rule   `json:"rules"`
-	Forwards         []string `json:"forwards"`
-	Peers            []Peer   `json:"peers"`
-	Tables           []Sum    `json:"tables"`
-	Mismatches       []string `json:"mismatches"` // sentences
-}
-
-// Rule is which tables become which.
-type Rule struct {
-	From   string `json:"from"` // empty: any
-	To     string `json:"to"`
-	UpOnly bool   `json:"up_only"`
+	runtime.SectionJSON
+	Peers      []Peer   `json:"peers"`
+	Tables     []Sum    `json:"tables"`
+	Mismatches []string `json:"mismatches"` // sentences
 }
 
 // Peer is a peer of a section.
 type Peer struct {
-	Name          string    `json:"name"`
-	Address       string    `json:"address"`
-	Direction     string    `json:"direction"`
-	Group         int       `json:"group"`   // 0: none
-	Counts        bool      `json:"counts"`  // of its group this one does
-	Dynamic       bool      `json:"dynamic"` // not in the configuration
-	Missing       bool      `json:"missing"` // a source that is not connected, or has not taught
-	TLS           string    `json:"tls"`     // "TLS 1.3"; empty: clear text
-	TLSCipher     string    `json:"tls_cipher"`
-	TLSPeer       string    `json:"tls_peer"`     // the names in the certificate that it showed
-	TLSVerified   bool      `json:"tls_verified"` // an authority that is trusted vouches for it
-	Connected     bool      `json:"connected"`
-	Inbound       bool      `json:"inbound"`
-	Remote        string    `json:"remote"`
-	PID           int       `json:"pid"`
-	Since         time.Time `json:"since"`
-	AgeSeconds    float64   `json:"age_seconds"` // of being connected, or away, by a clock that nobody sets
-	Sessions      int       `json:"sessions"`
-	Lesson        string    `json:"lesson"`
-	Status        string    `json:"last_status"`
-	StatusText    string    `json:"last_status_text"`
-	LastError     string    `json:"last_error"`
-	UpdatesIn     uint64    `json:"updates_in"`
-	UpdatesOut    uint64    `json:"updates_out"`
-	Ignored       uint64    `json:"ignored"`
-	BytesIn       uint64    `json:"bytes_in"`
-	BytesOut      uint64    `json:"bytes_out"`
-	HeartbeatsIn  uint64    `json:"heartbeats_in"`
-	HeartbeatsOut uint64    `json:"heartbeats_out"`
-	Lag           float64   `json:"lag_seconds"`     // the oldest change that was not sent yet waits for so long
-	Unacked       float64   `json:"unacked_seconds"` // it has acknowledged nothing for so long of what it was sent last in a table
-	Sends         []Send    `json:"sends"`
-	Refused       []Refused `json:"refused"`
+	runtime.PeerJSON
+	TLS         string  `json:"tls"` // "TLS 1.3"; empty: clear text
+	TLSCipher   string  `json:"tls_cipher"`
+	TLSPeer     string  `json:"tls_peer"`     // the names in the certificate that it showed
+	TLSVerified bool    `json:"tls_verified"` // an authority that is trusted vouches for it
+	AgeSeconds  float64 `json:"age_seconds"`  // of being connected, or away, by a clock that nobody sets
+	Sends       []Send  `json:"sends"`
 }
 
 // Send is a table that a peer is sent.
@@ -79,12 +35,6 @@ type Send struct {
 	Pushed     uint32 `json:"pushed"`
 	Acked      uint32 `json:"acked"`
 	Unaccepted bool   `json:"unaccepted"`
-}
-
-// Refused is a table of a peer that is not summed.
-type Refused struct {
-	Table  string `json:"table"`
-	Reason string `json:"reason"`
 }
 
 // Sum is a table of a section.
@@ -187,11 +137,4 @@ type InfoField struct {
 		Type  string `json:"type"`
 		Value any    `json:"value"`
 	} `json:"value"`
-}
-
-func notNil(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
 }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	goruntime "runtime"
@@ -37,58 +36,14 @@ type (
 		LastError string     `json:"last_error"` // empty: it succeeded
 	}
 	sectionJSON struct {
-		Name      string `json:"name"`
-		Local     string `json:"local"`
-		Listen    string `json:"listen"`
-		Condition string `json:"condition"` // a sentence
-		Released  bool   `json:"released"`  // sums are sent
-		Writing   bool   `json:"writing"`   // to nodes; false while a replica does it
-		Learned   bool   `json:"learned"`   // every source that is connected has taught
-		Whole     bool   `json:"whole"`     // and none is missing
-		// Since the start: other members of groups that came to count, and times that this aggregator began to write to the nodes after it stood by.
-		GroupTakeovers   uint64      `json:"group_takeovers"`
-		ReplicaTakeovers uint64      `json:"replica_takeovers"`
-		Missing          []string    `json:"missing"`
-		Rules            []ruleJSON  `json:"rules"`
-		Forwards         []string    `json:"forwards"`
-		Peers            []peerJSON  `json:"peers"`
-		Tables           []tableJSON `json:"tables"`
-	}
-	ruleJSON struct {
-		From   string `json:"from"` // empty: any
-		To     string `json:"to"`
-		UpOnly bool   `json:"up_only"`
+		runtime.SectionJSON
+		Peers  []peerJSON  `json:"peers"`
+		Tables []tableJSON `json:"tables"`
 	}
 	peerJSON struct {
-		Name          string        `json:"name"`
-		Address       string        `json:"address"`
-		Direction     string        `json:"direction"`
-		Group         int           `json:"group"`   // 0: none
-		Counts        bool          `json:"counts"`  // of its group this member counts
-		Dynamic       bool          `json:"dynamic"` // not in the configuration
-		Missing       bool          `json:"missing"` // among the section's missing
-		Connected     bool          `json:"connected"`
-		Inbound       bool          `json:"inbound"`
-		TLS           tlsJSON       `json:"tls"`
-		Remote        string        `json:"remote"`
-		PID           int           `json:"pid"`
-		Since         time.Time     `json:"since"` // connected, or away
-		Sessions      int           `json:"sessions"`
-		Lesson        string        `json:"lesson"`
-		Status        string        `json:"last_status"`
-		StatusText    string        `json:"last_status_text"`
-		LastError     string        `json:"last_error"`
-		Refuses       []string      `json:"refuses"` // tables that it was sent and never acknowledged
-		Refused       []refusedJSON `json:"refused"` // its tables that are not summed
-		UpdatesIn     uint64        `json:"updates_in"`
-		UpdatesOut    uint64        `json:"updates_out"`
-		Ignored       uint64        `json:"ignored"`
-		BytesIn       uint64        `json:"bytes_in"`
-		BytesOut      uint64        `json:"bytes_out"`
-		HeartbeatsIn  uint64        `json:"heartbeats_in"`
-		HeartbeatsOut uint64        `json:"heartbeats_out"`
-		Lag           float64       `json:"lag_seconds"`     // the oldest change that was not sent yet waits for so long
-		Unacked       float64       `json:"unacked_seconds"` // it has acknowledged nothing for so long of what it was sent last in a table
+		runtime.PeerJSON
+		TLS     tlsJSON  `json:"tls"`
+		Refuses []string `json:"refuses"` // tables that it was sent and never acknowledged
 	}
 	tlsJSON struct {
 		Version  string `json:"version"`  // "TLS 1.3"; empty: clear text
@@ -100,10 +55,6 @@ type (
 		Malformed uint64 `json:"malformed"`
 		TooLong   uint64 `json:"too_long"`
 		Reported  uint64 `json:"reported"` // by peers, of messages of ours
-	}
-	refusedJSON struct {
-		Table  string `json:"table"`
-		Reason string `json:"reason"`
 	}
 	tableJSON struct {
 		Name         string            `json:"name"`
@@ -155,36 +106,14 @@ func (s *Server) status(snap *snapshot) statusJSON {
 }
 
 func newSectionJSON(snap *snapshot, s *runtime.SectionStatus) sectionJSON {
-	j := sectionJSON{
-		Name: s.Name, Local: s.Local.Name, Listen: s.Local.Address, Condition: s.Condition(),
-		Released: s.Released, Writing: s.Writing, Learned: s.Learned, Whole: s.Whole, GroupTakeovers: s.Groups, ReplicaTakeovers: s.Replicas,
-		Missing: notNil(s.Missing), Rules: []ruleJSON{}, Forwards: notNil(s.Forwards),
-		Peers: make([]peerJSON, len(s.Peers)), Tables: make([]tableJSON, len(s.Tables)),
-	}
-	for _, r := range s.Rules {
-		j.Rules = append(j.Rules, ruleJSON{r.From, r.To, r.UpOnly})
-	}
+	j := sectionJSON{SectionJSON: s.JSON(), Peers: make([]peerJSON, len(s.Peers)), Tables: make([]tableJSON, len(s.Tables))}
 	for i := range s.Peers {
-		j.Peers[i] = newPeerJSON(s, &s.Peers[i])
+		p := &s.Peers[i]
+		j.Peers[i] = peerJSON{PeerJSON: s.PeerJSON(p), TLS: tlsJSON(p.TLS), Refuses: refuses(p)}
 	}
 	for i, t := range s.Tables {
 		j.Tables[i] = newTableJSON(t, snap.stats[t.Table])
 		j.Tables[i].Used = snap.used[t.Table]
-	}
-	return j
-}
-
-func newPeerJSON(s *runtime.SectionStatus, p *runtime.PeerStatus) peerJSON {
-	j := peerJSON{
-		Name: p.Name, Address: p.Address, Direction: p.Direction.String(), Group: p.Group, Counts: p.Counts, Dynamic: p.Dynamic,
-		Missing: slices.Contains(s.Missing, p.Name), Connected: p.Connected, Inbound: p.Inbound, TLS: tlsJSON(p.TLS), Remote: p.Remote, PID: p.PID,
-		Since: p.Since, Sessions: p.Sessions, Lesson: p.Lesson, Status: p.Status.String(), StatusText: p.Status.Explain(), LastError: p.LastError,
-		Refuses: refuses(p), UpdatesIn: p.UpdatesIn, UpdatesOut: p.UpdatesOut, Ignored: p.Ignored, BytesIn: p.BytesIn, BytesOut: p.BytesOut,
-		HeartbeatsIn: p.HeartbeatsIn, HeartbeatsOut: p.HeartbeatsOut, Lag: p.Lag.Seconds(), Unacked: p.Unacked.Seconds(),
-		Refused: []refusedJSON{},
-	}
-	for _, r := range p.Refused {
-		j.Refused = append(j.Refused, refusedJSON{r.Name, r.Reason})
 	}
 	return j
 }
@@ -208,11 +137,4 @@ func newTableJSON(t runtime.TableStatus, n store.Stats) tableJSON {
 		j.LeftOut = append(j.LeftOut, fmt.Sprintf("%s: %s has %s, %s has %s", m.Type, m.Peers[0], m.Has[0], m.Peers[1], m.Has[1]))
 	}
 	return j
-}
-
-func notNil(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
 }

@@ -167,7 +167,7 @@ func notes(p *cli.Peer) []cell {
 		}
 	}
 	for _, t := range p.Refused {
-		list = append(list, cell{"its table " + t.Table + " is not summed: " + t.Reason, doubt})
+		list = append(list, cell{"its table " + t.Name + " is not summed: " + t.Reason, doubt})
 	}
 	return list
 }

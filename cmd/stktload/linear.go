@@ -21,8 +21,8 @@ func (c *command) linearCommand() *cli.Command {
 		Description: "Puts a recorded load flat out on a fresh aggregator for each number of keys, with two nodes, and for each number of nodes, with --nodes-keys keys.\n" +
 			"Tells CPU time and memory of each, and the slopes of lines through them. stktload plot draws the result.",
 		Flags: slices.Concat(trialFlags(1), []cli.Flag{
-			&cli.StringFlag{Category: how, Name: "keys", Value: "10000,30000,100000,300000,1000000,3000000,10000000", Usage: "`LIST` of numbers of keys"},
-			&cli.StringFlag{Category: how, Name: "nodes", Value: "2,4,8,16,32,64", Usage: "`LIST` of numbers of nodes"},
+			keysListFlag("10000,30000,100000,300000,1000000,3000000,10000000"),
+			listFlag("nodes", "2,4,8,16,32,64", "numbers of nodes"),
 			&cli.IntFlag{Category: how, Name: "nodes-keys", Value: 100_000, Usage: "number of keys with these nodes"},
 			&cli.IntFlag{Category: how, Name: "updates", Usage: "`N` updates of each load, default four laps and at least 2 million"},
 		}),

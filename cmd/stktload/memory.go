@@ -20,8 +20,8 @@ func (c *command) memoryCommand() *cli.Command {
 			"for each number of keys with as many peers in its configuration as nodes, and for the first number of keys with more of them. At last three nodes push\n" +
 			"--deaf-updates updates of a tenth of the keys while one of them does not read: that must cost no memory.",
 		Flags: slices.Concat(trialFlags(1), []cli.Flag{
-			&cli.StringFlag{Category: how, Name: "keys", Value: "1000000,10000000", Usage: "`LIST` of numbers of keys"},
-			&cli.StringFlag{Category: how, Name: "peers", Value: "64", Usage: "`LIST` of numbers of configured peers, of which two are there"},
+			keysListFlag("1000000,10000000"),
+			listFlag("peers", "64", "numbers of configured peers, of which two are there"),
 			&cli.IntFlag{Category: how, Name: "deaf-updates", Value: 15_000_000, Usage: "`N` updates past a node that does not read"},
 		}),
 		Action: c.measured(func(stop context.Context, ctx *cli.Context, s *stand) (*Result, error) { return s.memory(stop, ctx) }),

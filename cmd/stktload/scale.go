@@ -18,7 +18,7 @@ func (c *command) scaleCommand() *cli.Command {
 			"is recorded: encoded before it begins, and decoded and verified when it is over, so that the cores are free for the aggregator.",
 		Flags: slices.Concat(trialFlags(3), loadFlag("nodes", "updates", "order", "look-every"), []cli.Flag{
 			keysFlag(),
-			&cli.StringFlag{Category: how, Name: "procs", Value: "1,2", Usage: "`LIST` of GOMAXPROCS of the aggregator"},
+			listFlag("procs", "1,2", "GOMAXPROCS of the aggregator"),
 		}),
 		Action: c.measured(func(stop context.Context, ctx *cli.Context, s *stand) (*Result, error) { return s.scale(stop, ctx) }),
 	}

@@ -37,6 +37,14 @@ func keysFlag() cli.Flag {
 	return &cli.IntFlag{Category: how, Name: "keys", Value: 1_000_000, Usage: "number of keys"}
 }
 
+// listFlag is a flag that numbers reads.
+func listFlag(name, value, of string) cli.Flag {
+	return &cli.StringFlag{Category: how, Name: name, Value: value, Usage: "`LIST` of " + of}
+}
+
+// keysListFlag is that of the numbers of keys.
+func keysListFlag(value string) cli.Flag { return listFlag("keys", value, "numbers of keys") }
+
 // trial makes the configuration that every measuring command begins with: a recorded load flat out.
 func trial(ctx *cli.Context) (load.Config, error) {
 	cfg := load.Config{

@@ -45,6 +45,25 @@ func benchTable(b *testing.B, keys, peers int) (t *Table, sources []*Source, ord
 	return t, sources, order
 }
 
+// eachBatch makes b.N updates of keys in an order, and gives them away in batches of a size, with the number of each. With age the rate of each is of another one.
+func eachBatch(b *testing.B, order []uint32, size int, age bool, take func(turn int, batch *Batch)) {
+	var batch Batch
+	key, values := make([]byte, 4), []uint64{1, 2, 3, 4, 5}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		binary.BigEndian.PutUint32(key, order[i%len(order)])
+		if age {
+			values[2] = uint64(i) % 10_000
+		}
+		batch.Add(key, 3_600_000, values)
+		if batch.Len() == size {
+			take(i/size, &batch)
+			batch.Reset()
+		}
+	}
+}
+
 // BenchmarkContributors is an update of a key that many peers contribute to, and a sum made of it for one receiver.
 func BenchmarkContributors(b *testing.B) {
 	for _, peers := range []int{1, 2, 4, 8, 16, 64} {
@@ -53,23 +72,14 @@ func BenchmarkContributors(b *testing.B) {
 			t, sources, order := benchTable(b, keys, peers)
 			receiver := t.Subscribe(func() {})
 			enc, _ := t.Encoder(plainAppender)
-			out, batch := Stretch{}, Batch{}
-			key, values := make([]byte, 4), []uint64{1, 2, 3, 4, 5}
-			b.ReportAllocs()
-			b.ResetTimer()
-			for i := range b.N {
-				binary.BigEndian.PutUint32(key, order[i%keys])
-				values[2] = uint64(i) % 10_000
-				batch.Add(key, 3_600_000, values)
-				if batch.Len() == 2000 {
-					now := 20_000 + uint32(i/2000)
-					sources[i/2000%peers].Apply(&batch, now)
-					batch.Reset()
-					receiver.Encode(&out, 1<<30, now, enc)
-					out.Bytes = out.Bytes[:0]
-					t.Tick(now)
-				}
-			}
+			var out Stretch
+			eachBatch(b, order, 2000, true, func(turn int, batch *Batch) {
+				now := 20_000 + uint32(turn)
+				sources[turn%peers].Apply(batch, now)
+				receiver.Encode(&out, 1<<30, now, enc)
+				out.Bytes = out.Bytes[:0]
+				t.Tick(now)
+			})
 			b.ReportMetric(float64(out.Updates)/float64(b.N), "sums/op")
 		})
 	}
@@ -80,18 +90,7 @@ func BenchmarkApply(b *testing.B) {
 	for _, keys := range []int{10_000, 1_000_000} {
 		b.Run(fmt.Sprint(keys), func(b *testing.B) {
 			_, sources, order := benchTable(b, keys, 2)
-			var batch Batch
-			key, values := make([]byte, 4), []uint64{1, 2, 3, 4, 5}
-			b.ReportAllocs()
-			b.ResetTimer()
-			for i := range b.N {
-				binary.BigEndian.PutUint32(key, order[i%keys])
-				batch.Add(key, 3_600_000, values)
-				if batch.Len() == 512 {
-					sources[i/512&1].Apply(&batch, 2000)
-					batch.Reset()
-				}
-			}
+			eachBatch(b, order, 512, false, func(turn int, batch *Batch) { sources[turn&1].Apply(batch, 2000) })
 		})
 	}
 }
@@ -111,20 +110,11 @@ func BenchmarkThrough(b *testing.B) {
 				}
 			}
 			drain(1500)
-			var batch Batch
-			key, values := make([]byte, 4), []uint64{1, 2, 3, 4, 5}
 			out.Updates = 0
-			b.ReportAllocs()
-			b.ResetTimer()
-			for i := range b.N {
-				binary.BigEndian.PutUint32(key, order[i%keys])
-				batch.Add(key, 3_600_000, values)
-				if batch.Len() == 512 {
-					sources[i/512&1].Apply(&batch, 2000)
-					batch.Reset()
-					drain(2000)
-				}
-			}
+			eachBatch(b, order, 512, false, func(turn int, batch *Batch) {
+				sources[turn&1].Apply(batch, 2000)
+				drain(2000)
+			})
 			b.ReportMetric(float64(out.Updates)/float64(b.N), "sums/op")
 		})
 	}
@@ -168,24 +158,14 @@ func BenchmarkMany(b *testing.B) {
 				receivers[i] = t.Subscribe(func() {})
 			}
 			enc, _ := t.Encoder(plainAppender)
-			out, batch := Stretch{}, Batch{}
-			key, values := make([]byte, 4), []uint64{1, 2, 3, 4, 5}
-			b.ReportAllocs()
-			b.ResetTimer()
-			for i := range b.N {
-				binary.BigEndian.PutUint32(key, order[i%keys])
-				values[2] = uint64(i) % 10_000
-				batch.Add(key, 3_600_000, values)
-				if batch.Len() == size {
-					turn := i / size
-					now := 20_000 + uint32(turn)
-					sources[turn%peers].Apply(&batch, now)
-					batch.Reset()
-					receivers[turn%peers].Encode(&out, 1<<30, now, enc)
-					out.Bytes = out.Bytes[:0]
-					t.Tick(now)
-				}
-			}
+			var out Stretch
+			eachBatch(b, order, size, true, func(turn int, batch *Batch) {
+				now := 20_000 + uint32(turn)
+				sources[turn%peers].Apply(batch, now)
+				receivers[turn%peers].Encode(&out, 1<<30, now, enc)
+				out.Bytes = out.Bytes[:0]
+				t.Tick(now)
+			})
 			b.ReportMetric(float64(out.Updates)/float64(b.N), "sums/op")
 		})
 	}

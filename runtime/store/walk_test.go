@@ -95,17 +95,8 @@ func awaitList(t *Table) {
 // TestWalkEndsWithNews: a walk by key is over when the receiver has had everything, also what had changed and was left to the log.
 func TestWalkEndsWithNews(t *testing.T) {
 	const keys = 4 * leastByKey
-	table := New("t.sum")
-	src := begin(t, table, "a", gpcDef)
-	putRange(src, 0, keys, 7, 1)
-	enc, _ := table.Encoder(plainAppender)
-	c := table.Subscribe(func() {})
-	seen := map[string]bool{}
-	read := func(limit int) {
-		var out Stretch
-		c.Encode(&out, limit, 2, enc)
-		eachPlain(out.Bytes, func(_, _ uint32, key []byte, _ []uint64) { seen[string(key)] = true })
-	}
+	table, src, c, enc := walkable(t, keys)
+	read, seen := seeing(c, enc)
 	read(1 << 12)
 	awaitList(table)
 	read(1 << 12)
@@ -142,20 +133,11 @@ func TestListIsTakenAway(t *testing.T) {
 		"old": func(table *Table, _ *Source) { table.revokeOld(table.clock.Load() + byKeyLife + 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			table := New("t.sum")
-			src := begin(t, table, "a", gpcDef)
-			putRange(src, 0, keys, 7, 1)
-			enc, _ := table.Encoder(plainAppender)
-			c := table.Subscribe(func() {})
-			seen := map[string]bool{}
-			read := func() {
-				var out Stretch
-				c.Encode(&out, 1<<12, 2, enc)
-				eachPlain(out.Bytes, func(_, _ uint32, key []byte, _ []uint64) { seen[string(key)] = true })
-			}
-			read()
+			table, src, c, enc := walkable(t, keys)
+			read, seen := seeing(c, enc)
+			read(1 << 12)
 			awaitList(table)
-			read()
+			read(1 << 12)
 			if c.byKey.Load() == nil {
 				t.Fatal("no walk by key")
 			}
@@ -164,7 +146,7 @@ func TestListIsTakenAway(t *testing.T) {
 				t.Error("the list is still there")
 			}
 			for c.Pending() || c.Walking() {
-				read()
+				read(1 << 12)
 			}
 			if len(seen) != table.Rows() {
 				t.Errorf("the receiver had %d of %d keys", len(seen), table.Rows())
@@ -176,11 +158,7 @@ func TestListIsTakenAway(t *testing.T) {
 // TestWaitingIsQuiet: a receiver that waits for a list, and has fallen behind meanwhile, does not ask again and again.
 func TestWaitingIsQuiet(t *testing.T) {
 	const keys = 2 * leastByKey
-	table := New("t.sum")
-	src := begin(t, table, "a", gpcDef)
-	putRange(src, 0, keys, 7, 1)
-	enc, _ := table.Encoder(plainAppender)
-	c := table.Subscribe(func() {})
+	table, src, c, enc := walkable(t, keys)
 	table.listing = true // and does not end
 	got := 0
 	read := func() (all bool) {
@@ -217,7 +195,7 @@ func TestBoundariesBeforeWalk(t *testing.T) {
 
 func boundariesBeforeWalk(t *testing.T, began uint32, other bool) {
 	const keys, middle = 4 * leastByKey, 2 * leastByKey
-	table := halfAPeriodApart(t, keys)
+	table, _ := halfAPeriodApart(t, keys)
 	table.latest(began)
 	enc, _ := table.Encoder(plainAppender)
 	var sent [keys]int
@@ -272,10 +250,7 @@ func boundariesBeforeWalk(t *testing.T, began uint32, other bool) {
 
 // TestListIsNew: how long it took to make a list does not count for it, nor does a clock that was read before the list was made make it old.
 func TestListIsNew(t *testing.T) {
-	table := New("t.sum")
-	putRange(begin(t, table, "a", gpcDef), 0, 2*leastByKey, 7, 1)
-	enc, _ := table.Encoder(plainAppender)
-	c := table.Subscribe(func() {})
+	table, _, c, enc := walkable(t, 2*leastByKey)
 	table.arena.mu.Lock() // the list waits for that
 	c.Encode(&Stretch{}, 1<<12, 2, enc)
 	now := table.latest(2 + 3*byKeyIdle)
@@ -342,7 +317,7 @@ func TestWalkGivesOnce(t *testing.T) {
 // TestBoundariesBeforeList: while all receivers wait for a list boundaries are left to that too: a storm of them would run past the ring, and the list be worth nothing when it is there.
 func TestBoundariesBeforeList(t *testing.T) {
 	const keys = 4 * leastByKey
-	table := halfAPeriodApart(t, keys)
+	table, _ := halfAPeriodApart(t, keys)
 	enc, _ := table.Encoder(plainAppender)
 	var sent [2][keys]int
 	var cursors [2]*Cursor
@@ -389,8 +364,8 @@ func TestBoundariesBeforeList(t *testing.T) {
 }
 
 // halfAPeriodApart is a table of two peers' rates: the second's periods of 10 s began at 5,000 ms, the first's at 10,000.
-func halfAPeriodApart(t *testing.T, keys uint32) *Table {
-	table := New("t.sum")
+func halfAPeriodApart(t *testing.T, keys uint32) (table *Table, first *Source) {
+	table = New("t.sum")
 	for i, name := range []string{"a", "b"} {
 		src := begin(t, table, name, sticktable.Definition{
 			Key: sticktable.IPv4, KeyLen: 4, Expire: time.Hour, Columns: []sticktable.Column{{Type: sticktable.HTTPReqRate, Elems: 1, Period: 10 * time.Second}},
@@ -400,6 +375,35 @@ func halfAPeriodApart(t *testing.T, keys uint32) *Table {
 			b.Add(binary.BigEndian.AppendUint32(nil, k), 3_600_000, []uint64{uint64(i) * 5000, 1000, 0})
 		}
 		src.Apply(&b, 10_000)
+		if first == nil {
+			first = src
+		}
 	}
-	return table
+	return table, first
+}
+
+// walkable is a table of a peer's keys, and a receiver that is to have them all.
+func walkable(t *testing.T, keys uint32) (table *Table, src *Source, c *Cursor, enc *Encoder) {
+	table = New("t.sum")
+	src = begin(t, table, "a", gpcDef)
+	putRange(src, 0, keys, 7, 1)
+	enc, _ = table.Encoder(plainAppender)
+	return table, src, table.Subscribe(func() {}), enc
+}
+
+// seeing gives a function that reads so many bytes at most, and the keys that it has read.
+func seeing(c *Cursor, enc *Encoder) (read func(limit int), seen map[string]bool) {
+	seen = map[string]bool{}
+	return func(limit int) {
+		var out Stretch
+		c.Encode(&out, limit, 2, enc)
+		eachPlain(out.Bytes, func(_, _ uint32, key []byte, _ []uint64) { seen[string(key)] = true })
+	}, seen
+}
+
+// readAll lets a receiver have all that there is.
+func readAll(c *Cursor, enc *Encoder, now uint32) {
+	for c.Pending() || c.Walking() {
+		c.Encode(&Stretch{}, 1<<20, now, enc)
+	}
 }

@@ -57,6 +57,22 @@ func (s *Session) readLoop() error {
 	}
 }
 
+// turn is how many bytes are read at once. What many receivers are to get from that takes as much longer as they are more: with 64 of them each would see a twentieth of the changes, and a tenth of a second late.
+func (r *reader) turn() int {
+	receivers := 1
+	if r.cur != nil {
+		for _, src := range r.cur.sources {
+			receivers = max(receivers, src.Receivers())
+		}
+	}
+	return max(leastTurn, min(readSize, readSize*fewReceivers/receivers))
+}
+
+const (
+	leastTurn    = 4 << 10
+	fewReceivers = 4 // so many are served while one reads
+)
+
 // muchAtOnce is from how many bytes on a session lets others go first: one that always finds more to do is only interrupted every 10 ms.
 const muchAtOnce = 8 << 10
 
@@ -71,7 +87,7 @@ func (s *Session) fill() error {
 		r.buf = append(r.buf, make([]byte, len(r.buf))...) // twice at most: no frame is longer than 64 KiB
 	}
 	s.conn.SetReadDeadline(time.Now().Add(silenceLimit))
-	n, err := s.conn.Read(r.buf[r.end:])
+	n, err := s.conn.Read(r.buf[r.end:min(len(r.buf), r.end+r.turn())])
 	r.end += n
 	s.stats.BytesIn.Add(uint64(n))
 	switch {

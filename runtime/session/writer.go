@@ -74,15 +74,19 @@ func (s *Session) writeLoop(ctx context.Context) error {
 	w := &writer{s: s, buf: make([]byte, 0, writeSize+maxUpdate), nextBeat: time.Now()}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
+	for inTurn := 1; ; inTurn++ {
 		more := w.encode()
 		if err := w.write(); err != nil {
 			return err
 		}
 		if more {
-			runtime.Gosched()
+			if inTurn >= w.turnWrites() {
+				inTurn = 0
+				runtime.Gosched()
+			}
 			continue
 		}
+		inTurn = 0
 		if s.drained() {
 			s.closeWrite(ctx)
 			return ErrDrained
@@ -96,6 +100,22 @@ func (s *Session) writeLoop(ctx context.Context) error {
 		}
 	}
 }
+
+// turnWrites is how often a session writes before it lets others go first: where receivers are many those that come by together share what is made for one.
+func (w *writer) turnWrites() int {
+	receivers := 0
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	for _, out := range w.s.outputs {
+		receivers = max(receivers, out.cursor.Table().Receivers())
+	}
+	return max(1, min(receivers/manyReceivers, mostWrites))
+}
+
+const (
+	manyReceivers = 16
+	mostWrites    = 4
+)
 
 // farewell is how long the peer may take to read what was sent last: closing with unread input would reset the connection, and lose it.
 const farewell = 500 * time.Millisecond

@@ -42,6 +42,7 @@ type place struct {
 	byKey   bool // the walk is that over the whole table
 	listed  bool // and is over when the receiver has had the log up to the next
 	until   uint64
+	piece   uint32 // the number that the next one probably has
 	after   uint32 // pieces made up to this one may be older than what the walk gave
 }
 
@@ -93,7 +94,7 @@ func (c *Cursor) rewindLocked() {
 func (c *Cursor) walk(s *shard, since uint64) {
 	s.log.mark = s.log.head
 	s.countBehind()
-	c.shards[s.number] = place{pos: s.log.head, since: since, walking: true, after: s.made}
+	c.shards[s.number] = place{pos: s.log.head, since: since, walking: true, after: s.pieces.made}
 	c.walks.Or(1 << s.number)
 }
 
@@ -184,9 +185,7 @@ func (s *shard) news(c *Cursor, out *Stretch, limit int, now uint32, enc *Encode
 		if len(out.Bytes) >= limit {
 			return false
 		}
-		p := s.pieceAt(at, now, enc)
-		out.add(&p.Stretch)
-		at.pos = p.to
+		s.pass(at, out, now, enc)
 	}
 	s.log.mark = max(s.log.mark, at.pos)
 	c.seen(s)

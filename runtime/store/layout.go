@@ -31,6 +31,7 @@ type layout struct {
 
 	shortestPeriod uint32 // ms, of the rates
 	slack          int32  // ms that the wheel may be late by, where it would have to list a row once more to be in time
+	pieceAge       uint32 // ms; see piece
 	expire         uint32 // ms; the longest life there is where entries do not expire
 	keyLen         int
 	keyWords       int
@@ -72,8 +73,18 @@ func newLayout(def *sticktable.Definition) *layout {
 		}
 	}
 	l.slack = int32(l.shortestPeriod / slackPart)
+	l.pieceAge = mostPieceAge
+	if l.rates {
+		l.pieceAge = max(leastPieceAge, min(uint32(l.slack), mostPieceAge))
+	}
 	return l
 }
+
+// A piece of the log that is given to receivers for so many ms is to them as if their links were so much longer: 0.2 % of a period makes as little of their rates.
+const (
+	leastPieceAge = 8
+	mostPieceAge  = 20
+)
 
 // slackPart is the part of a period by which a boundary may be found late: the ages of rates jitter with the queues that updates come through, and each earlier guess would list the row anew. It costs a sum 0.2 % of a
 // contributor's change from one period to the next, and that for as long only.

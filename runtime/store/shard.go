@@ -45,8 +45,7 @@ type shard struct {
 	moves   uint     // rows that came, moved or went, and contributions that came
 	values  []uint64 // of the sum that was made last
 	scratch []uint32 // of counting
-	pieces  [numPieces]piece
-	made    uint32 // pieces
+	pieces  pieces
 
 	evicted evictedKeys
 
@@ -79,7 +78,7 @@ func (s *shard) reset(lay *layout) {
 	s.evicted = evictedKeys{}
 	s.counted.partial = 0
 	s.values = make([]uint64, lay.slots)
-	s.pieces = [numPieces]piece{}
+	s.pieces.forget()
 }
 
 func count(row []uint32) int { return int(row[meta] & countMask) }

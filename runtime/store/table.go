@@ -327,6 +327,12 @@ func (t *Table) setConnected(p *peer, connected bool) {
 	}
 }
 
+// Receivers is how many receivers the table has.
+func (t *Table) Receivers() int { return len(*t.cursors.Load()) }
+
+// Receivers is how many receivers the source's table has.
+func (src *Source) Receivers() int { return src.t.Receivers() }
+
 // Rows is the number of keys, those included that are only kept to tell receivers of their end.
 func (t *Table) Rows() int {
 	n := 0

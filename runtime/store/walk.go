@@ -50,7 +50,7 @@ func (s *shard) walk(c *Cursor, out *Stretch, limit int, now uint32, enc *Encode
 		}
 		return true
 	})
-	at.next, at.after = from, s.made
+	at.next, at.after = from, s.pieces.made
 	if !all {
 		return false
 	}
@@ -376,6 +376,6 @@ func (s *shard) walkListed(c *Cursor, o *byKey, rows []listedKey, out *Stretch, 
 			s.encodeRow(out, row, now, enc)
 		}
 	}
-	at.after = s.made
+	at.after = s.pieces.made
 	return true
 }

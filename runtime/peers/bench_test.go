@@ -2,6 +2,8 @@ package peers
 
 import (
 	"bytes"
+	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -73,6 +75,31 @@ func BenchmarkParseUpdate(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkParseStream parses updates of many keys, one behind the other: the lengths of their integers cannot be guessed.
+func BenchmarkParseStream(b *testing.B) {
+	l, random := NewLayout(&benchTable), rand.New(rand.NewPCG(1, 2))
+	upTo := func(n int) uint64 { return uint64(math.Exp(random.Float64() * math.Log(float64(n)))) }
+	var stream []byte
+	for range 1 << 16 {
+		values := []uint64{upTo(5000), upTo(100_000), random.Uint64N(10_000), upTo(1000), upTo(1000)}
+		stream = l.AppendUpdate(stream, 1, 60000, []byte{10, 0, 0, 1}, values)
+	}
+	var u Update
+	for at := 0; b.Loop(); {
+		f, n, err := ParseFrame(stream[at:], MaxFrame)
+		if err == nil {
+			at += n
+			err = l.ParseUpdate(f.Type, stream[at-len(f.Body):at], &u)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		if at == len(stream) {
+			at = 0
+		}
 	}
 }
 

@@ -32,10 +32,22 @@ func (b *Batch) Len() int { return len(b.ends) }
 
 // Add appends an update: the key as on the wire (a string without its NUL), the life in ms or Forever, and the values in slots (see newLayout). The batch copies them.
 func (b *Batch) Add(key []byte, life uint32, values []uint64) {
+	copy(b.Room(len(values)), values)
+	b.Put(key, life, len(values))
+}
+
+// Room is where the values of the next update may be written, n of them, to be put into the batch where they are. Nothing is, if that does not follow.
+func (b *Batch) Room(n int) []uint64 {
+	b.values = slices.Grow(b.values, n)
+	return b.values[len(b.values) : len(b.values)+n]
+}
+
+// Put appends an update, see Add, whose n values are written in Room.
+func (b *Batch) Put(key []byte, life uint32, n int) {
 	b.keys = append(b.keys, key...)
 	b.ends = append(b.ends, len(b.keys))
 	b.lives = append(b.lives, life)
-	b.values = append(b.values, values...)
+	b.values = b.values[:len(b.values)+n]
 }
 
 func (b *Batch) key(i int) []byte {

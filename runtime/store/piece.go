@@ -58,7 +58,7 @@ const (
 	manyPieces = 64 // what is kept for many receivers
 	manyBytes  = 64 << 10
 	fewPieces  = 16
-	fewBytes   = 16 << 10
+	fewBytes   = 8 << 10
 	pieceBytes = 4<<10 - 128 // one more update may pass it
 )
 

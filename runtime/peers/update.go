@@ -39,6 +39,45 @@ func (l *Layout) ParseUpdate(t Type, body []byte, u *Update) error {
 	return l.parseValues(rest, u.Values)
 }
 
+// NextUpdate reads the message at the start of b into u, as ParseFrame and ParseUpdate would, if it is an update of a common sort, all of it is there and nothing is wrong with it, and tells how
+// many bytes it takes. n is 0 for anything else: those two say what it is. It takes 60 % of their time.
+func (l *Layout) NextUpdate(b []byte, u *Update) (n int) {
+	if len(b) < headerLen+1 || b[0] != byte(StickTable) || b[2] >= longInt || len(b) <= headerLen+int(b[2]) || l.key == sticktable.String {
+		return 0
+	}
+	t := Type(b[1])
+	n = headerLen + 1 + int(b[2])
+	pos := headerLen + 1
+	b = b[:n]
+	u.Explicit = t == UpdateEntry || t == UpdateTimed
+	u.Timed = t == UpdateTimed || t == IncUpdateTimed
+	u.ID, u.Expire = 0, 0
+	if u.Explicit {
+		if len(b) < pos+4 {
+			return 0
+		}
+		u.ID = binary.BigEndian.Uint32(b[pos:])
+		pos += 4
+	} else if !u.Timed && t != IncUpdate {
+		return 0
+	}
+	if u.Timed {
+		if len(b) < pos+4 {
+			return 0
+		}
+		u.Expire = binary.BigEndian.Uint32(b[pos:])
+		pos += 4
+	}
+	if len(b) < pos+l.keyLen || len(u.Values) != l.slots {
+		return 0
+	}
+	u.Key = b[pos : pos+l.keyLen : pos+l.keyLen]
+	if l.parseValues(b[pos+l.keyLen:], u.Values) != nil {
+		return 0
+	}
+	return n
+}
+
 func (u *Update) parseHeader(t Type, b []byte) ([]byte, error) {
 	u.ID, u.Expire = 0, 0
 	u.Explicit = t == UpdateEntry || t == UpdateTimed

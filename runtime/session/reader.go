@@ -106,6 +106,10 @@ func (s *Session) fill() error {
 func (s *Session) handleBuffered() error {
 	r := &s.read
 	for r.start < r.end {
+		if n := s.nextUpdate(r.buf[r.start:r.end]); n > 0 {
+			r.start += n
+			continue
+		}
 		f, n, err := peers.ParseFrame(r.buf[r.start:r.end], peers.MaxFrame)
 		if err == nil && n == 0 {
 			break
@@ -242,10 +246,23 @@ func (t *remoteTable) same(def *peers.TableDefinition) bool {
 	return true
 }
 
+// nextUpdate handles the message at the start of b, if it is an update of a common sort, and gives its length.
+func (s *Session) nextUpdate(b []byte) (n int) {
+	r := &s.read
+	if r.cur == nil || len(r.cur.sources) == 0 {
+		return 0
+	}
+	r.update.Values = r.batch.Room(r.cur.layout.Slots())
+	if n = r.cur.layout.NextUpdate(b, &r.update); n > 0 {
+		s.took(&r.update)
+	}
+	return n
+}
+
 func (s *Session) handleUpdate(f peers.Frame) error {
 	r := &s.read
-	r.taken++
 	if r.cur == nil || len(r.cur.sources) == 0 {
+		r.taken++
 		s.stats.Ignored.Add(1)
 		return nil
 	}
@@ -254,6 +271,14 @@ func (s *Session) handleUpdate(f peers.Frame) error {
 	if err := r.cur.layout.ParseUpdate(f.Type, f.Body, u); err != nil {
 		return s.fail("update of table "+r.cur.def.Name, err)
 	}
+	s.took(u)
+	return nil
+}
+
+// took takes an update of the current table.
+func (s *Session) took(u *peers.Update) {
+	r := &s.read
+	r.taken++
 	if u.Explicit {
 		r.cur.lastID = u.ID
 	} else {
@@ -261,13 +286,12 @@ func (s *Session) handleUpdate(f peers.Frame) error {
 	}
 	if s.deaf.Load() {
 		s.stats.Ignored.Add(1)
-		return nil
+		return
 	}
 	r.batch.Put(u.Key, r.cur.life(u), len(u.Values))
 	if r.batch.Len() == batchLimit {
 		s.flush()
 	}
-	return nil
 }
 
 // life is how long the entry lives, in ms: as the peer says, else as long as the table's entries do. A table without expire sends 0

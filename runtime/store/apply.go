@@ -116,11 +116,11 @@ func (s *shard) applyAll(src *Source, b *Batch, now uint32) bool {
 	}
 	for at := b.heads[s.number]; at != 0; at = b.chain[at-1] {
 		u := int(at - 1)
-		to := b.spots[u]
-		if !located || s.moves != moves {
-			to = s.spot(src.number, b.hashes[u], b.key(u))
+		if located && s.moves == moves {
+			s.apply(src, b.spots[u], b, u, now)
+			continue
 		}
-		s.apply(src, to, b, u, now)
+		s.apply(src, s.spot(src.number, b.hashes[u], b.key(u)), b, u, now)
 	}
 	return true
 }

@@ -170,6 +170,10 @@ func (c *Cursor) within(s *shard, enc *Encoder, do func(*shard) bool) (done bool
 // news gives what a receiver has not had of the shard's log, and tells whether that was all. One that the ring has run past walks the rows instead.
 func (s *shard) news(c *Cursor, out *Stretch, limit int, now uint32, enc *Encoder) bool {
 	at := &c.shards[s.number]
+	if at.walking && at.next == 0 && !at.byKey && !at.listed && s.rows <= fewRows {
+		c.seen(s)
+		return true // with the rest, soon
+	}
 	if at.pos < s.log.base {
 		if at.walking && !at.listed {
 			c.seen(s)

@@ -48,6 +48,7 @@ func (s *shard) touch(r ref, row []uint32) bool {
 
 const (
 	minRing   = 64
+	fewRows   = 1 << 10
 	farBehind = 1 << 30
 )
 
@@ -59,11 +60,11 @@ func (s *shard) ringGrowth() int {
 	return 0
 }
 
-// ringFor is how many changes the ring is to hold: a quarter of the rows, since walking the rows is as good for a receiver or two. Many receivers share what is made of the ring, not
+// ringFor is how many changes the ring is to hold: all of what few rows there are, and of many a quarter, since walking the rows is as good for a receiver or two. Many receivers share what is made of the ring, not
 // of the rows, and there the rows are so large that twice their number is little.
 func (s *shard) ringFor(rows int) int {
 	if !s.hasMany() {
-		return rows / 4
+		return min(rows, max(rows/4, fewRows))
 	}
 	return 2 * rows
 }

@@ -38,8 +38,8 @@ func (s *shard) walk(c *Cursor, out *Stretch, limit int, now uint32, enc *Encode
 	if at.listed {
 		return s.news(c, out, limit, now, enc)
 	}
-	if at.next == 0 && at.pos < s.log.base {
-		c.walk(s, at.since) // that gives what the ring holds no more, or all would be walked once more after it
+	if at.next == 0 && at.pos < s.log.head {
+		c.walk(s, at.since) // that gives what changed until now too
 	}
 	from, all := s.eachRow(at.next, func(_ ref, row []uint32) bool {
 		if len(out.Bytes) >= limit {

@@ -195,7 +195,10 @@ func (s *shard) apply(src *Source, to spot, b *Batch, u int, now uint32) {
 		s.moves++
 	}
 	c := s.contributions(row)
-	tell := row[meta]&summed != 0 && s.replace(row, c, i, added, now)
+	tell := row[meta]&summed != 0
+	if tell {
+		s.replace(row, c, i, added, now)
+	}
 	src.write(c, i, b.lives[u], b.values[u*b.width:(u+1)*b.width], now)
 	if tell {
 		s.account(s.sums(row), c, i, true)

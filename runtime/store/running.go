@@ -55,22 +55,20 @@ func (k sums) setLong(at int, v uint64) {
 // hold tells whether the sums of rates are right at a time.
 func (k sums) hold(at uint32) bool { return at-k[sumAsOf] < k[sumUntil]-k[sumAsOf] }
 
-// replace prepares the row's sums, which are right, for a change of the i-th contribution at now, and tells whether they are to be told of what it is then. Nothing has to be taken out of them
+// replace prepares the row's sums, which are right, for a change of the i-th contribution at now: they are to be told of what it is then. Nothing has to be taken out of them
 // for one that is added.
-func (s *shard) replace(row []uint32, c contributions, i int, added bool, now uint32) bool {
+func (s *shard) replace(row []uint32, c contributions, i int, added bool, now uint32) {
 	k := s.sums(row)
 	if int32(now-k[sumAsOf]) < 0 {
 		now = k[sumAsOf] // it was read before the wait for the lock
 	}
 	if !k.hold(now) {
-		row[meta] &^= summed
-		return false
+		s.sumRates(k, s.counting(row), now)
 	}
 	s.ageTo(k, now)
 	if !added {
 		s.account(k, c, i, false)
 	}
-	return true
 }
 
 // ageTo makes the sums' ages those of a later time.
@@ -170,53 +168,67 @@ func (k sums) turn(f *field, from []uint32, sign uint64) {
 func (s *shard) sumUp(row []uint32, k sums, now uint32) {
 	clear(k)
 	c := s.counting(row)
-	k[sumAsOf], k[sumCount] = now, uint32(c.n())
+	k[sumCount] = uint32(c.n())
 	for _, w := range c.who() {
 		k[sumEver] += w >> 31
 	}
 	k.findLast(c, now)
-	wait := uint32(1) << 30 // far, and not ambiguous
 	for j := range s.lay.fields {
-		switch f := &s.lay.fields[j]; f.arith {
-		case sticktable.Sum:
+		if f := &s.lay.fields[j]; f.arith == sticktable.Sum {
 			low, carries := f.exact(c)
 			k.setLong(f.sum, low)
 			k[f.sum+2] = carries
-		case sticktable.SumRate:
-			r, _ := f.rate(c, now)
-			k.setRate(f, r)
-			wait = min(wait, f.steady(c, now))
 		}
 	}
-	k[sumUntil] = now + wait
+	s.sumRates(k, c, now)
 	row[meta] |= summed
 }
 
-// steady is how long ages of contributions grow alike: 0 if one began after now.
-func (f *field) steady(c contributions, now uint32) uint32 {
-	wait := never
-	words := c.records()
+// sumRates makes the sums of rates anew: those of counters are right for longer.
+func (s *shard) sumRates(k sums, c contributions, now uint32) {
+	wait := uint32(1) << 30 // far, and not ambiguous
+	for j := range s.lay.fields {
+		if f := &s.lay.fields[j]; f.arith == sticktable.SumRate {
+			r, steady := f.steadyRate(c, now)
+			k.setRate(f, r)
+			wait = min(wait, steady)
+		}
+	}
+	k[sumAsOf], k[sumUntil] = now, now+wait
+}
+
+// steadyRate adds a rate's contributions, and tells how long their ages grow alike: 0 if one began after now.
+func (f *field) steadyRate(c contributions, now uint32) (sum rateSum, wait uint32) {
+	wait = never
+	words, period := c.records(), f.period
 	for at := f.first(); at < uint(len(words)); at += uint(c.step) {
 		tick, curr, prev := f.rateAt(words, at)
 		e := now - tick
-		if e >= 2*f.period || curr|prev == 0 {
-			if int32(e) < 0 {
-				return 0
-			}
+		if curr|prev == 0 || e >= 2*period && int32(e) >= 0 {
 			continue
 		}
-		if e >= f.period {
-			e -= f.period
+		switch {
+		case int32(e) < 0:
+			e, wait = 0, 0
+		case e >= period:
+			e, curr, prev = e-period, 0, curr
 		}
-		wait = min(wait, f.period-e)
+		wait = min(wait, period-e)
+		sum.curr += uint64(curr)
+		sum.prev += uint64(prev)
+		sum.currAge += uint64(curr) * uint64(e)
+		sum.prevAge += uint64(prev) * uint64(e)
 	}
-	return wait
+	return sum, wait
 }
 
 // kept gives what life does and the sums in s.values from what the row keeps, made anew if need be, and how many contributions count.
 func (s *shard) kept(row []uint32, k sums, now uint32) (n int, life uint32) {
-	if row[meta]&summed == 0 || !k.hold(now) {
+	switch {
+	case row[meta]&summed == 0:
 		s.sumUp(row, k, now)
+	case !k.hold(now):
+		s.sumRates(k, s.counting(row), now)
 	}
 	for j := range s.lay.fields {
 		f := &s.lay.fields[j]

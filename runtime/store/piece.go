@@ -34,24 +34,26 @@ type Stretch struct {
 // piece is a stretch of the log as bytes, kept for the receivers that come to its begin next: the sums are made once for all of them. It does not tell of changes since, but those stand in
 // the log behind it.
 type piece struct {
-	from, to uint64 // positions; equal if it is none
+	from, to uint64 // positions
+	number   uint32 // pieces are counted as they come
+	made     uint32 // and as they are made, or made anew
+	at       uint32 // when that was, ms
 	begin    uint64 // of its bytes, counted as they are made
 	bytes    uint32
-	number   uint32 // pieces are counted as they are made
-	at       uint32 // when it was made, ms
 	updates  uint32
 	lastID   uint32 // if there are updates
 }
 
-// pieces are those that are kept of a log: each begins where the one before ends, and all receivers come by the same places, as none but who comes to the end of the last makes another. One that comes too late
-// for what is kept gets sums of its own, without those that changed since, up to where the next piece begins.
+// pieces are those that are kept of a log: each begins where the one before ends, and receivers come by the same places, as none but who comes to the end of the last makes another. One that has
+// become old is made anew, up to the same place, without the rows that changed since. Who comes too late for what is kept gets sums of its own up to where the first one begins.
 type pieces struct {
-	list []piece // a ring, by number
-	ring []byte  // what they say
-	end  uint64  // bytes ever made
-	made uint32  // pieces ever made
-	enc  *Encoder
-	age  uint32 // ms, up to which they serve
+	list  []piece // a ring, by number
+	ring  []byte  // what they say
+	end   uint64  // bytes ever made
+	count uint32
+	made  uint32
+	enc   *Encoder
+	age   uint32 // ms, up to which they serve
 }
 
 const (
@@ -63,7 +65,7 @@ const (
 )
 
 // forget forgets all pieces, but not how many there were.
-func (k *pieces) forget() { *k = pieces{end: k.end, made: k.made} }
+func (k *pieces) forget() { *k = pieces{end: k.end, count: k.count, made: k.made} }
 
 // keeps sees to it that there is room for the pieces of an encoder.
 func (k *pieces) keeps(many bool, enc *Encoder, age uint32) {
@@ -72,48 +74,35 @@ func (k *pieces) keeps(many bool, enc *Encoder, age uint32) {
 		n, bytes = manyPieces, manyBytes
 	}
 	if len(k.list) != n || k.enc != enc {
-		*k = pieces{list: make([]piece, n), ring: make([]byte, bytes), end: k.end, made: k.made, enc: enc, age: age}
+		k.forget()
+		k.list, k.ring, k.enc, k.age = make([]piece, n), make([]byte, bytes), enc, age
 	}
 }
 
 func (k *pieces) numbered(n uint32) *piece { return &k.list[n%uint32(len(k.list))] }
 
-// serves tells whether a piece can be given to who is at a place.
-func (k *pieces) serves(p *piece, at *place, now uint32) bool {
-	return p.from != p.to && now-p.at <= k.age && k.end-p.begin <= uint64(len(k.ring)) && int32(p.number-at.after) > 0
-}
-
 // next finds the piece that begins at a place, or else where the first one behind that begins.
-func (k *pieces) next(at *place, now uint32) (p *piece, end uint64) {
-	if p := k.numbered(at.piece); p.number == at.piece && p.from == at.pos && k.serves(p, at, now) {
-		return p, 0
+func (k *pieces) next(at *place) (p *piece, end uint64) {
+	if p := k.numbered(at.piece); p.number == at.piece && p.from == at.pos && p.to > at.pos {
+		return p, p.to
 	}
 	end = never64
-	for n := k.made; n != k.made-uint32(len(k.list)); n-- {
+	for n := k.count; n != k.count-uint32(len(k.list)); n-- {
 		p := k.numbered(n)
-		if p.number != n || p.from < at.pos || !k.serves(p, at, now) {
+		if p.number != n || p.from < at.pos || p.to == p.from {
 			break
 		}
-		if end = p.from; end == at.pos {
-			return p, 0
+		if p.from == at.pos {
+			return p, p.to
 		}
+		end = p.from
 	}
 	return nil, end
 }
 
-// keep keeps what was made of a stretch of the log, if it is the one behind the last piece, or nothing is kept that could be of use.
-func (k *pieces) keep(from, to uint64, made []byte, updates int, lastID, now uint32) {
-	n := len(made)
-	if n > len(k.ring)/2 {
-		return
-	}
-	if free := len(k.ring) - int(k.end%uint64(len(k.ring))); free < n {
-		k.end += uint64(free) // no piece lies across the end of the ring
-	}
-	k.made++
-	*k.numbered(k.made) = piece{from: from, to: to, begin: k.end, bytes: uint32(n), number: k.made, at: now, updates: uint32(updates), lastID: lastID}
-	copy(k.ring[k.end%uint64(len(k.ring)):], made)
-	k.end += uint64(n)
+// serves tells whether a piece can be given to who is at its begin as it is.
+func (k *pieces) serves(p *piece, at *place, now uint32) bool {
+	return now-p.at <= k.age && k.end-p.begin <= uint64(len(k.ring)) && int32(p.made-at.after) > 0
 }
 
 // give appends a piece.
@@ -126,30 +115,49 @@ func (k *pieces) give(p *piece, out *Stretch) {
 	}
 }
 
+// keep keeps what was made of a piece, the end of a stretch.
+func (k *pieces) keep(p *piece, out *Stretch, begin, updates int, now uint32) {
+	bytes := out.Bytes[begin:]
+	n := uint64(len(bytes))
+	if at := k.end % uint64(len(k.ring)); at+n > uint64(len(k.ring)) {
+		k.end += uint64(len(k.ring)) - at // no piece lies across the end of the ring
+	}
+	k.made++
+	p.made, p.at, p.begin, p.bytes, p.updates, p.lastID = k.made, now, k.end, uint32(n), uint32(out.Updates-updates), out.LastID
+	copy(k.ring[k.end%uint64(len(k.ring)):], bytes)
+	k.end += n
+}
+
 // pass gives a receiver the next piece of the log, which the ring holds.
 func (s *shard) pass(at *place, out *Stretch, now uint32, enc *Encoder) {
 	k := &s.pieces
 	k.keeps(s.hasMany(), enc, s.lay.pieceAge)
-	p, end := k.next(at, now)
-	if p != nil {
+	p, end := k.next(at)
+	if p != nil && k.serves(p, at, now) {
 		k.give(p, out)
 		at.pos, at.piece = p.to, p.number+1
 		return
 	}
 	begin, updates, from := len(out.Bytes), out.Updates, at.pos
-	at.pos = s.encodeLog(out, from, min(end, s.log.head), now, enc)
-	if end == never64 {
-		k.keep(from, at.pos, out.Bytes[begin:], out.Updates-updates, out.LastID, now)
-		at.piece = k.made + 1
+	at.pos = s.encodeLog(out, from, min(end, s.log.head), p != nil, now, enc)
+	if len(out.Bytes)-begin > len(k.ring)/2 {
+		return // it is of no use to keep so much
+	}
+	if p == nil && end == never64 {
+		k.count++
+		p = k.numbered(k.count)
+		*p = piece{from: from, to: at.pos, number: k.count}
+	}
+	if p != nil {
+		k.keep(p, out, begin, updates, now)
+		at.piece = p.number + 1
 	}
 }
 
-const never64 = ^uint64(0)
-
-// encodeLog appends what a stretch of the log tells, a piece at most, and gives the place where it ended.
-func (s *shard) encodeLog(out *Stretch, pos, end uint64, now uint32, enc *Encoder) uint64 {
+// encodeLog appends what a stretch of the log tells, all of it or about as much as makes a piece, and gives the place where it ended.
+func (s *shard) encodeLog(out *Stretch, pos, end uint64, all bool, now uint32, enc *Encoder) uint64 {
 	limit := len(out.Bytes) + pieceBytes
-	for warm := pos; pos < end && len(out.Bytes) < limit; pos++ {
+	for warm := pos; pos < end && (all || len(out.Bytes) < limit); pos++ {
 		if pos == warm {
 			warm = min(pos+aheadRows, end)
 			s.warmRows(pos, warm)
@@ -162,6 +170,8 @@ func (s *shard) encodeLog(out *Stretch, pos, end uint64, now uint32, enc *Encode
 	s.log.mark = max(s.log.mark, pos)
 	return pos
 }
+
+const never64 = ^uint64(0)
 
 // hasMany tells whether most rows have contributions of three peers and more: then there are as many receivers.
 func (s *shard) hasMany() bool { return s.class >= 2 }

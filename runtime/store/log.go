@@ -66,7 +66,7 @@ func (s *shard) ringFor(rows int) int {
 	if !s.hasMany() {
 		return min(rows, max(rows/4, fewRows))
 	}
-	return 2 * rows
+	return 8 * rows
 }
 
 // keepUp moves up the rows that did not change for long: after 2³² other changes, 3 days at a million a second, they would look as if they had changed just now.

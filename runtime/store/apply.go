@@ -259,7 +259,7 @@ func (s *shard) unlock() {
 		for _, c := range *s.t.cursors.Load() {
 			c.notify(s.number)
 		}
-		s.countBehind()
+		s.countHead()
 	}
 	s.mu.Unlock()
 }

@@ -24,6 +24,10 @@ type Cursor struct {
 	dirty  atomic.Uint64 // shards whose logs hold something, a bit each
 	walks  atomic.Uint64 // shards whose rows are being walked, a bit each
 
+	taken  atomic.Uint64 // see countTaken
+	came   atomic.Uint64 // Table.taken when it took something
+	stands atomic.Bool   // it took nothing for a while
+
 	turn   int // the shard that news are taken from next: none starves
 	walker int // the shard that is walked next
 
@@ -36,6 +40,7 @@ type Cursor struct {
 // place is a cursor's place in one shard. It is guarded by the shard's lock.
 type place struct {
 	pos     uint64 // in the log
+	counted uint64 // that as it is counted, see countTaken
 	since   uint64 // a walk sends rows that changed at or after this position
 	next    uint64 // of the walk, see eachRow
 	walking bool
@@ -93,8 +98,8 @@ func (c *Cursor) rewindLocked() {
 // walk begins a walk over the shard's rows. What changes meanwhile is found in the log behind it, so its mark moves to the head.
 func (c *Cursor) walk(s *shard, since uint64) {
 	s.log.mark = s.log.head
-	s.countBehind()
-	c.shards[s.number] = place{pos: s.log.head, since: since, walking: true, after: s.pieces.made}
+	c.shards[s.number] = place{pos: s.log.head, counted: c.shards[s.number].counted, since: since, walking: true, after: s.pieces.made}
+	c.countTaken(s)
 	c.walks.Or(1 << s.number)
 }
 
@@ -129,7 +134,8 @@ const walkShare = 4
 // Encode appends the sums that the receiver has not had since they changed, as of now, to the stretch, until that holds limit bytes or somewhat more. It tells whether it gave all
 // there were for now: while it is Walking more comes, and the receiver is woken for that. If enc is not of the table's present definition nothing is given but ErrRedefined.
 func (c *Cursor) Encode(out *Stretch, limit int, now uint32, enc *Encoder) (all bool, err error) {
-	c.t.taken.Add(1)
+	c.comes()
+	defer c.went()
 	if !c.Walking() {
 		c.tried = false
 		return c.news(out, limit, now, enc)
@@ -182,7 +188,7 @@ func (s *shard) news(c *Cursor, out *Stretch, limit int, now uint32, enc *Encode
 		c.walk(s, at.pos)
 	}
 	defer func() {
-		s.countBehind()
+		c.countTaken(s)
 		c.endListed(s)
 	}()
 	for at.pos < s.log.head {

@@ -5,22 +5,63 @@ import "time"
 // What comes in bulk gives way to what happens just now: a peer that is taught anew, or whose contributions are dropped, changes all of a table at once, and a change behind a million others would reach the
 // nodes half a second late. Who makes such changes waits, for a moment, while those before are not sent; but not for receivers that take nothing.
 const (
-	newsInBulk   = 4 << 10        // changes of a table that no receiver has taken: half a millisecond of work for one that is fast
+	newsInBulk   = 4 << 10        // changes of a table that a receiver has not taken: half a millisecond of work for one that is fast
 	newsTaken    = newsInBulk / 2 // so few that who waits may go on
 	newsInShard  = newsInBulk / numShards
 	bulk         = 1024 // updates of one peer
 	giveWayEvery = time.Millisecond
 	giveWayMost  = 4 * giveWayEvery
-	fewReceivers = 4 // with more who gives way is not woken before its moment is over
 )
 
-// countBehind keeps Table.behind, the changes that no receiver has taken.
-func (s *shard) countBehind() {
-	behind := int64(s.log.head - s.log.mark)
-	if d := behind - s.behind; d != 0 {
-		s.behind = behind
-		if s.t.behind.Add(d) <= newsTaken && d < 0 && s.t.waiting.Load() > 0 {
-			s.t.ease()
+// countHead keeps Table.heads, how many changes there were.
+func (s *shard) countHead() {
+	if d := s.log.head - s.heads; d != 0 {
+		s.heads = s.log.head
+		s.t.heads.Add(d)
+	}
+}
+
+// countTaken keeps Cursor.taken, how many of them the receiver has had.
+func (c *Cursor) countTaken(s *shard) {
+	s.countHead()
+	if at := &c.shards[s.number]; at.pos != at.counted {
+		c.taken.Add(at.pos - at.counted)
+		at.counted = at.pos
+	}
+}
+
+// comes notes that the receiver takes something.
+func (c *Cursor) comes() {
+	c.came.Store(c.t.taken.Add(1))
+	if c.stands.Load() {
+		c.stands.Store(false)
+	}
+}
+
+// went notes that it did.
+func (c *Cursor) went() {
+	if c.t.waiting.Load() > 0 && c.t.farthest() <= newsTaken {
+		c.t.ease()
+	}
+}
+
+// farthest is how many changes the receiver that is the farthest behind has not taken. Those who stand still do not count, and those who walk are not behind.
+func (t *Table) farthest() (behind int64) {
+	heads := t.heads.Load()
+	for _, c := range *t.cursors.Load() {
+		if !c.stands.Load() && !c.Walking() {
+			behind = max(behind, int64(heads-c.taken.Load()))
+		}
+	}
+	return behind
+}
+
+// stand notes which receivers that are behind have not come since.
+func (t *Table) stand(since uint64) {
+	heads := t.heads.Load()
+	for _, c := range *t.cursors.Load() {
+		if int64(c.came.Load()-since) <= 0 && heads != c.taken.Load() {
+			c.stands.Store(true)
 		}
 	}
 }
@@ -44,7 +85,7 @@ func (src *Source) GiveWay() {
 		return
 	}
 	src.since = 0
-	t.giveWay(func() bool { return t.behind.Load() > newsInBulk || t.late.Load() >= manyLate }, src.pause)
+	t.giveWay(func() bool { return t.farthest() > newsInBulk || t.late.Load() >= manyLate }, src.pause)
 }
 
 // pause waits for a moment, or until a receiver has taken most: a core that slept on would be missed (two cores took a seventh more updates, flat out). Where wheels are late it is not receivers that are
@@ -57,7 +98,7 @@ func (src *Source) pause() {
 		src.timer.Reset(giveWayEvery)
 	}
 	eased := t.eased
-	if t.late.Load() >= manyLate || len(*t.cursors.Load()) > fewReceivers {
+	if t.late.Load() >= manyLate {
 		eased = nil
 	}
 	t.waiting.Add(1)
@@ -69,7 +110,7 @@ func (src *Source) pause() {
 	case <-eased:
 	case <-src.timer.C:
 	}
-	if t.waiting.Add(-1) > 0 && t.behind.Load() <= newsTaken {
+	if t.waiting.Add(-1) > 0 && t.farthest() <= newsTaken {
 		t.ease() // the next one
 	}
 }
@@ -89,9 +130,13 @@ func (t *Table) giveWay(must func() bool, pause func()) {
 	}
 	for began := time.Now(); must() && time.Since(began) < giveWayMost; {
 		taken := t.taken.Load()
+		paused := time.Now()
 		pause()
 		if t.taken.Load() == taken {
 			return
+		}
+		if time.Since(paused) >= giveWayEvery {
+			t.stand(taken)
 		}
 	}
 }

@@ -52,7 +52,7 @@ type shard struct {
 	peers    []peerState // by the peer's number
 	standbys int         // peers that stand by
 	changed  bool        // receivers have news from this turn with the lock
-	behind   int64       // the shard's part of Table.behind
+	heads    uint64      // the shard's part of Table.heads
 	counted  counters
 }
 

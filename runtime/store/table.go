@@ -39,7 +39,7 @@ type Table struct {
 	making  atomic.Pointer[byKey] // that one, until it is in order
 
 	shards  [numShards]shard
-	behind  atomic.Int64  // see giveWay
+	heads   atomic.Uint64 // counts all changes, as the heads of the logs do
 	taken   atomic.Uint64 // counts how often receivers took something
 	waiting atomic.Int32  // sources that give way
 	eased   chan struct{} // one may go on

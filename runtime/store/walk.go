@@ -176,6 +176,7 @@ func (c *Cursor) joins(o *byKey) bool {
 		fits := at.walking && at.since == 0 && at.next == 0 && o.heads[i] >= s.log.base
 		if fits {
 			at.pos, at.byKey = o.heads[i], true
+			c.countTaken(s)
 		}
 		s.mu.Unlock()
 		if !fits {
@@ -239,7 +240,6 @@ func (t *Table) list(o *byKey) bool {
 func (s *shard) list(o *byKey) (fits bool) {
 	s.mu.Lock()
 	s.log.mark = s.log.head
-	s.countBehind()
 	o.heads[s.number] = s.log.head
 	s.mu.Unlock()
 	for from, all := uint64(0), false; !all; {

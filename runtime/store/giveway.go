@@ -11,6 +11,7 @@ const (
 	bulk         = 1024 // updates of one peer
 	giveWayEvery = time.Millisecond
 	giveWayMost  = 4 * giveWayEvery
+	standsAfter  = 20 // ms without taking anything, for Tick
 )
 
 // countHead keeps Table.heads, how many changes there were.
@@ -63,6 +64,14 @@ func (t *Table) stand(since uint64) {
 		if int64(c.came.Load()-since) <= 0 && heads != c.taken.Load() {
 			c.stands.Store(true)
 		}
+	}
+}
+
+// standing notes now and then which receivers do not come.
+func (t *Table) standing(now uint32) {
+	if now-t.standAt >= standsAfter {
+		t.stand(t.standSince)
+		t.standAt, t.standSince = now, t.taken.Load()
 	}
 }
 

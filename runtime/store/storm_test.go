@@ -48,6 +48,7 @@ func TestStorm(t *testing.T) {
 	g := newWayGiver(t, stormKeys)
 	table := g.table
 	g.readAll()
+	g.c.stands.Store(true)
 	turns := 0
 	for now := uint32(15_000); table.Stats().Resends < stormKeys && turns < 10; now += 10 {
 		table.Tick(now)
@@ -62,6 +63,36 @@ func TestStorm(t *testing.T) {
 	table.Tick(15_104)
 	if late := table.late.Load(); late != 0 {
 		t.Errorf("%d wheels are late when all is done", late)
+	}
+}
+
+// TestStormGivesWay: while a receiver is behind fewer keys are sent again in a turn, so that what changes just now is not behind all of them; all are in the end.
+func TestStormGivesWay(t *testing.T) {
+	g := newWayGiver(t, stormKeys)
+	g.readAll()
+	turns, most, sent := 0, int64(0), uint64(0)
+	for now := uint32(15_000); g.table.Stats().Resends < stormKeys && turns < 500; now += 5 {
+		g.table.Tick(now)
+		most = max(most, g.table.farthest())
+		if before := sent; turns%3 != 2 {
+			sent = g.table.Stats().Resends
+			if sent == before && sent > 0 && turns > 3 {
+				t.Fatalf("%d keys were sent again after turn %d, and none in the next", sent, turns)
+			}
+			readAll(g.c, g.enc, now)
+		}
+		turns++
+	}
+	if got := g.table.Stats().Resends; got < stormKeys {
+		t.Errorf("after %d turns %d of %d keys were sent again", turns, got, stormKeys)
+	}
+	if limit := int64(newsInBulk + tickBudget + 2*numShards*tickBudget/16); most > limit {
+		t.Errorf("a receiver that comes was %d changes behind, %d is the most that may be", most, limit)
+	}
+	g.put(newsInBulk + 1) // and it is not behind for ever
+	readAll(g.c, g.enc, 20_000)
+	if left := g.table.farthest(); left != 0 {
+		t.Errorf("a receiver that has taken everything is %d changes behind", left)
 	}
 }
 

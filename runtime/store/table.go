@@ -48,6 +48,9 @@ type Table struct {
 	evicted atomic.Uint64 // keys
 	clock   atomic.Uint32 // the latest time that Tick or Apply was told
 	era     atomic.Uint32 // see forgetLessons
+
+	standAt    uint32 // when Tick looked for receivers that stand still, ms; it alone uses this
+	standSince uint64 // taken, then
 }
 
 // peer is one that contributes to the table, or did.
@@ -351,6 +354,7 @@ func (t *Table) Tick(now uint32) {
 	t.latest(now)
 	t.forgetLessons(now)
 	t.revokeOld(now)
+	t.standing(now)
 	late := int32(0)
 	if t.late.Load() >= manyLate {
 		late = t.turnTogether(now)
@@ -389,7 +393,7 @@ func (s *shard) turn(now uint32) (late int32) {
 	}
 	s.mu.Lock()
 	defer s.unlock()
-	if !s.wheel.advance(s, now, tickBudget) {
+	if !s.wheel.advance(s, now, s.t.tickBudget()) {
 		late = 1
 	}
 	return late
@@ -411,3 +415,12 @@ func (t *Table) latest(now uint32) uint32 {
 
 // tickBudget bounds the rows that one tick handles in one shard: about 0.2 ms of work under one lock.
 const tickBudget = 2000
+
+// tickBudget is that, or far less while a receiver is behind: of what is sent again all are sent in the end, and a change that happens just now would stand behind millions of them. Clocks of HAProxy that
+// go round, 20 s after its start, let all keys that come in the next 10 s enter their next periods in one millisecond.
+func (t *Table) tickBudget() int {
+	if t.farthest() > newsInBulk {
+		return tickBudget / 16
+	}
+	return tickBudget
+}

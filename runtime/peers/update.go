@@ -39,40 +39,45 @@ func (l *Layout) ParseUpdate(t Type, body []byte, u *Update) error {
 	return l.parseValues(rest, u.Values)
 }
 
-// NextUpdate reads the message at the start of b into u, as ParseFrame and ParseUpdate would, if it is an update of a common sort, all of it is there and nothing is wrong with it, and tells how
-// many bytes it takes. n is 0 for anything else: those two say what it is. It takes 60 % of their time.
+// NextUpdate reads the message at the start of b into u as ParseFrame and ParseUpdate would, if it is an update of a key that is no string and below 240 bytes, all there and well formed, and tells how many
+// bytes it takes. n is 0 for anything else: those two say what it is. u.Values must have l.Slots() values. It is for the one message of which there are millions.
 func (l *Layout) NextUpdate(b []byte, u *Update) (n int) {
-	if len(b) < headerLen+1 || b[0] != byte(StickTable) || b[2] >= longInt || len(b) <= headerLen+int(b[2]) || l.key == sticktable.String {
+	const start = headerLen + 1
+	if len(b) < start || Class(b[0]) != StickTable || b[2] >= longInt || len(b) < start+int(b[2]) || l.key == sticktable.String || len(u.Values) != l.slots {
 		return 0
 	}
-	t := Type(b[1])
-	n = headerLen + 1 + int(b[2])
-	pos := headerLen + 1
-	b = b[:n]
-	u.Explicit = t == UpdateEntry || t == UpdateTimed
-	u.Timed = t == UpdateTimed || t == IncUpdateTimed
+	n = start + int(b[2])
+	rest := b[start:n]
+	switch Type(b[1]) {
+	case UpdateEntry:
+		u.Explicit, u.Timed = true, false
+	case IncUpdate:
+		u.Explicit, u.Timed = false, false
+	case UpdateTimed:
+		u.Explicit, u.Timed = true, true
+	case IncUpdateTimed:
+		u.Explicit, u.Timed = false, true
+	default:
+		return 0
+	}
 	u.ID, u.Expire = 0, 0
 	if u.Explicit {
-		if len(b) < pos+4 {
+		if len(rest) < 4 {
 			return 0
 		}
-		u.ID = binary.BigEndian.Uint32(b[pos:])
-		pos += 4
-	} else if !u.Timed && t != IncUpdate {
-		return 0
+		u.ID, rest = binary.BigEndian.Uint32(rest), rest[4:]
 	}
 	if u.Timed {
-		if len(b) < pos+4 {
+		if len(rest) < 4 {
 			return 0
 		}
-		u.Expire = binary.BigEndian.Uint32(b[pos:])
-		pos += 4
+		u.Expire, rest = binary.BigEndian.Uint32(rest), rest[4:]
 	}
-	if len(b) < pos+l.keyLen || len(u.Values) != l.slots {
+	if len(rest) < l.keyLen {
 		return 0
 	}
-	u.Key = b[pos : pos+l.keyLen : pos+l.keyLen]
-	if l.parseValues(b[pos+l.keyLen:], u.Values) != nil {
+	u.Key = rest[:l.keyLen:l.keyLen]
+	if l.parseValues(rest[l.keyLen:], u.Values) != nil {
 		return 0
 	}
 	return n

@@ -322,3 +322,56 @@ func FuzzParseUpdate(f *testing.F) {
 		wantUpdate(t, again, u)
 	})
 }
+
+// TestNextUpdate: what NextUpdate reads ParseFrame and ParseUpdate read alike, and it reads all updates but for those that it leaves to them.
+func TestNextUpdate(t *testing.T) {
+	all := everything()
+	for _, def := range []*TableDefinition{&tableTip, &tableTint, &tableTstr, &tableTbin, &tableTip6, &tableBk, &all} {
+		for _, c := range updateTable {
+			message := unhex(t, c.hex)
+			for end := range message {
+				sameNext(t, def, message[:end])
+			}
+			if n := sameNext(t, def, append(message, 0x0a)); n == 0 && def == &tableTip && readable(def, message) {
+				t.Errorf("%x is left to others", message)
+			}
+		}
+	}
+}
+
+func readable(def *TableDefinition, message []byte) bool {
+	f, _, _ := ParseFrame(message, MaxFrame)
+	return NewLayout(def).ParseUpdate(f.Type, f.Body, &Update{}) == nil
+}
+
+// sameNext compares the two ways to read a message, and gives what NextUpdate took of it.
+func sameNext(t *testing.T, def *TableDefinition, b []byte) (n int) {
+	t.Helper()
+	l := NewLayout(def)
+	u := Update{Values: make([]uint64, l.Slots())}
+	if n = l.NextUpdate(b, &u); n == 0 {
+		return 0
+	}
+	f, want, err := ParseFrame(b, MaxFrame)
+	if err != nil || n != want || f.Class != StickTable {
+		t.Fatalf("%x: an update of %d bytes; as a frame it has %d, class %v: %v", b, n, want, f.Class, err)
+	}
+	var again Update
+	if err := l.ParseUpdate(f.Type, f.Body, &again); err != nil {
+		t.Fatalf("%x: an update, and %v", b, err)
+	}
+	wantUpdate(t, u, again)
+	return n
+}
+
+func FuzzNextUpdate(f *testing.F) {
+	for _, c := range updateTable {
+		f.Add(unhex(f, c.hex))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		all := everything()
+		for _, def := range []*TableDefinition{&tableTip, &tableTint, &tableBk, &all} {
+			sameNext(t, def, b)
+		}
+	})
+}

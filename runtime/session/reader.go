@@ -58,7 +58,7 @@ func (s *Session) readLoop() error {
 	}
 }
 
-// turn is how many bytes are read at once. What many receivers are to get from that takes as much longer as they are more: with 64 of them each would see a twentieth of the changes, and a tenth of a second late.
+// turn is how many bytes are read at once. What receivers are to get from that takes as much longer as they are more: with 64 of them each got 2 of 64 changes, flat out, the rest as part of later ones.
 func (r *reader) turn() int {
 	receivers := 1
 	if r.cur != nil {

@@ -2,7 +2,8 @@
 //
 // A Table holds the contributions of one aggregated table. A Source writes one peer's updates into it; a Cursor reads the sums
 // that changed, each receiver at its own pace. Nothing is queued for a receiver: what it has not read yet is found again in the
-// table, newest value only, so that a stopped receiver costs no memory. What is made for one receiver is given to the others that come by soon (Encoder).
+// table, newest value only, so that a stopped receiver costs no memory. What is made for one receiver is kept as bytes for the others, for some milliseconds (piece.go): all of them
+// go by the same places in the log.
 //
 // A table is cut into 64 shards by the key's hash, each with one lock; no goroutine holds two of them, but for rebuild. A shard's
 // entries are rows of 32-bit words in chunks of 32 KiB outside the Go heap, without pointers, so that the garbage collector never looks into them:
@@ -26,7 +27,8 @@
 // What is new goes first. A receiver that is to have everything is sent what changed before the rows that it has not had, and those in the order of its own trees (walk.go); what
 // a rate's boundary would send again is left to that walk where it comes by yet, and waits for
 // it where all receivers began it together, as after a start. Who brings much at
-// once, a peer that teaches or one that is dropped, waits for receivers to have taken some of it (giveway.go). Wheels that are late are turned by several goroutines (Table.Tick).
+// once waits until the receiver that is the farthest behind has taken most of what came before (giveway.go), and wheels turn slower; one that takes nothing is not waited for. Wheels that are late are turned by
+// several goroutines (Table.Tick).
 //
 // Times are milliseconds of a clock that the caller chooses, 32 bits that wrap, as HAProxy's own (now_ms); spans stay under 2³¹.
 package store

@@ -19,14 +19,15 @@ const (
 
 // reader is the session's decoding state.
 type reader struct {
-	buf    []byte // holds bytes [start, end) of the stream
-	start  int
-	end    int
-	tables map[uint32]*remoteTable
-	cur    *remoteTable // nil: updates are of no known table
-	update peers.Update
-	batch  store.Batch
-	taken  uint64 // updates that are not in the session's counts yet: an atomic addition for each would be a fortieth of all work
+	buf       []byte // holds bytes [start, end) of the stream
+	start     int
+	end       int
+	unyielded int // bytes read since others went first
+	tables    map[uint32]*remoteTable
+	cur       *remoteTable // nil: updates are of no known table
+	update    peers.Update
+	batch     store.Batch
+	taken     uint64 // updates that are not in the session's counts yet: an atomic addition for each would be a fortieth of all work
 }
 
 // remoteTable is a table as the peer defined it in this session.
@@ -52,7 +53,8 @@ func (s *Session) readLoop() error {
 		if err := s.fill(); err != nil {
 			return err
 		}
-		if s.read.end-s.read.start >= muchAtOnce {
+		if s.read.unyielded >= muchAtOnce {
+			s.read.unyielded = 0
 			runtime.Gosched()
 		}
 	}
@@ -74,8 +76,8 @@ const (
 	fewReceivers = 4 // so many are served while one reads
 )
 
-// muchAtOnce is from how many bytes on a session lets others go first: one that always finds more to do is only interrupted every 10 ms.
-const muchAtOnce = 8 << 10
+// muchAtOnce is after how many bytes a session lets others go first: one that always finds more to do is only interrupted every 10 ms.
+const muchAtOnce = 32 << 10
 
 // fill reads what is there, at least a byte.
 func (s *Session) fill() error {
@@ -90,6 +92,7 @@ func (s *Session) fill() error {
 	s.conn.SetReadDeadline(time.Now().Add(silenceLimit))
 	n, err := s.conn.Read(r.buf[r.end:min(len(r.buf), r.end+r.turn())])
 	r.end += n
+	r.unyielded += n
 	s.stats.BytesIn.Add(uint64(n))
 	switch {
 	case n > 0:

@@ -48,7 +48,7 @@ type place struct {
 	listed  bool // and is over when the receiver has had the log up to the next
 	until   uint64
 	piece   uint32 // the number that the next one probably has
-	after   uint32 // pieces made up to this one may be older than what the walk gave
+	after   uint64 // pieces made up to this one may be older than what the walk gave
 }
 
 // Subscribe makes a receiver of the table.

@@ -49,6 +49,7 @@ func (s *shard) touch(r ref, row []uint32) bool {
 const (
 	minRing   = 64
 	fewRows   = 1 << 10
+	manyRing  = 4 << 10
 	farBehind = 1 << 30
 )
 
@@ -61,12 +62,12 @@ func (s *shard) ringGrowth() int {
 }
 
 // ringFor is how many changes the ring is to hold: all of what few rows there are, and of many a quarter, since walking the rows is as good for a receiver or two. Many receivers share what is made of the ring, not
-// of the rows, and there the rows are so large that twice their number is little.
+// of the rows, and there the rows are so large that twice their number is little; of few rows that is not much in time.
 func (s *shard) ringFor(rows int) int {
 	if !s.hasMany() {
 		return min(rows, max(rows/4, fewRows))
 	}
-	return 8 * rows
+	return max(2*rows, min(8*rows, manyRing))
 }
 
 // keepUp moves up the rows that did not change for long: after 2³² other changes, 3 days at a million a second, they would look as if they had changed just now.

@@ -36,7 +36,7 @@ type Stretch struct {
 type piece struct {
 	from, to uint64 // positions
 	number   uint32 // pieces are counted as they come
-	made     uint32 // and as they are made, or made anew
+	made     uint64 // and as they are made, or made anew
 	at       uint32 // when that was, ms
 	begin    uint64 // of its bytes, counted as they are made
 	bytes    uint32
@@ -51,7 +51,7 @@ type pieces struct {
 	ring  []byte  // what they say
 	end   uint64  // bytes ever made
 	count uint32
-	made  uint32
+	made  uint64
 	enc   *Encoder
 	age   uint32 // ms, up to which they serve
 }
@@ -67,8 +67,8 @@ const (
 // forget forgets all pieces, but not how many there were.
 func (k *pieces) forget() { *k = pieces{end: k.end, count: k.count, made: k.made} }
 
-// keeps sees to it that there is room for the pieces of an encoder.
-func (k *pieces) keeps(many bool, enc *Encoder, age uint32) {
+// makeRoom sees to it that there is room for the pieces of an encoder.
+func (k *pieces) makeRoom(many bool, enc *Encoder, age uint32) {
 	n, bytes := fewPieces, fewBytes
 	if many {
 		n, bytes = manyPieces, manyBytes
@@ -102,7 +102,7 @@ func (k *pieces) next(at *place) (p *piece, end uint64) {
 
 // serves tells whether a piece can be given to who is at its begin as it is.
 func (k *pieces) serves(p *piece, at *place, now uint32) bool {
-	return now-p.at <= k.age && k.end-p.begin <= uint64(len(k.ring)) && int32(p.made-at.after) > 0
+	return now-p.at <= k.age && k.end-p.begin <= uint64(len(k.ring)) && p.made > at.after
 }
 
 // give appends a piece.
@@ -131,7 +131,7 @@ func (k *pieces) keep(p *piece, out *Stretch, begin, updates int, now uint32) {
 // pass gives a receiver the next piece of the log, which the ring holds.
 func (s *shard) pass(at *place, out *Stretch, now uint32, enc *Encoder) {
 	k := &s.pieces
-	k.keeps(s.hasMany(), enc, s.lay.pieceAge)
+	k.makeRoom(s.hasMany(), enc, s.lay.pieceAge)
 	p, end := k.next(at)
 	if p != nil && k.serves(p, at, now) {
 		k.give(p, out)
@@ -164,7 +164,9 @@ func (s *shard) encodeLog(out *Stretch, pos, end uint64, all bool, now uint32, e
 		}
 		if row := s.listedRow(s.log.row(pos)); row != nil && s.log.at(row) == pos {
 			s.encodeRow(out, row, now, enc)
-			row[meta] &^= owed | pressing // all receivers come by here; a walk is for one
+			if pos >= s.log.mark {
+				row[meta] &^= owed | pressing // all receivers come by here; a walk is for one, and so is what one has again that is late
+			}
 		}
 	}
 	s.log.mark = max(s.log.mark, pos)

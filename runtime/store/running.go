@@ -56,7 +56,7 @@ func (k sums) setLong(at int, v uint64) {
 func (k sums) hold(at uint32) bool { return at-k[sumAsOf] < k[sumUntil]-k[sumAsOf] }
 
 // replace prepares the row's sums, which are right, for a change of the i-th contribution at now: they are to be told of what it is then. Nothing has to be taken out of them
-// for one that is added.
+// for one that is added: its record is not written yet, and all 0.
 func (s *shard) replace(row []uint32, c contributions, i int, added bool, now uint32) {
 	k := s.sums(row)
 	if int32(now-k[sumAsOf]) < 0 {

@@ -175,7 +175,7 @@ func (c *Cursor) joins(o *byKey) bool {
 		s.mu.Lock()
 		fits := at.walking && at.since == 0 && at.next == 0 && o.heads[i] >= s.log.base
 		if fits {
-			at.pos, at.byKey = o.heads[i], true
+			at.pos, at.byKey, at.after = o.heads[i], true, s.pieces.made // what is kept may be older than what it has had since
 			c.countTaken(s)
 		}
 		s.mu.Unlock()

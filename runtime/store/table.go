@@ -393,7 +393,7 @@ func (s *shard) turn(now uint32) (late int32) {
 	}
 	s.mu.Lock()
 	defer s.unlock()
-	if !s.wheel.advance(s, now, s.t.tickBudget()) {
+	if !s.wheel.advance(s, now, s.budget(now)) {
 		late = 1
 	}
 	return late
@@ -416,11 +416,15 @@ func (t *Table) latest(now uint32) uint32 {
 // tickBudget bounds the rows that one tick handles in one shard: about 0.2 ms of work under one lock.
 const tickBudget = 2000
 
-// tickBudget is that, or far less while a receiver is behind: of what is sent again all are sent in the end, and a change that happens just now would stand behind millions of them. Clocks of HAProxy that
-// go round, 20 s after its start, let all keys that come in the next 10 s enter their next periods in one millisecond.
-func (t *Table) tickBudget() int {
-	if t.farthest() > newsInBulk {
-		return tickBudget / 16
+// budget is that, or less while a receiver is behind, the less the less late the wheel is: of what is sent again all are sent in the end, and a change that happens just now would stand behind millions of them.
+// Clocks of HAProxy that go round, 20 s after its start, let all keys that come in the next 10 s enter their next periods in one millisecond.
+func (s *shard) budget(now uint32) int {
+	if s.t.farthest() <= newsInBulk {
+		return tickBudget
 	}
-	return tickBudget
+	late := (now>>tickShift - s.wheel.tick) & tickMask << tickShift
+	return int(min(tickBudget, tickBudget/16*(1+late/lateBudget)))
 }
+
+// lateBudget is how late a wheel is, in ms, for each further sixteenth: 3 million keys need 2 million looks a second, which it has when it is 10 ms late.
+const lateBudget = 32

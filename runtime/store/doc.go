@@ -21,7 +21,7 @@
 // A row has room for 1, 2, 4, 8 … 1,024 contributions; the class is part of its reference, and a row that outgrows its class moves. Who contributed stands
 // together, so that finding one among 64 is to look at 4 cache lines. A row with room for 16 and more keeps the sums of all as well, behind its key: 24 bytes, 12
 // for a counter and 32 for a rate (running.go). Costs: 16 bytes a key for the row's head, the key, and for each contribution 8 bytes plus the values; around it
-// 6 to 11 bytes a key in the index, 1 to 2 in the log, 4 to 7 in the wheel. With two contributors of two counters and a rate that is 76 bytes in the row of an IPv4 key and
+// 6 to 11 bytes a key in the index, 1 to 2 in the log (8 to 16 where most have contributions of three and more), 4 to 7 in the wheel. With two contributors of two counters and a rate that is 76 bytes in the row of an IPv4 key and
 // at most 24 around it (TestBytesAKey).
 //
 // What is new goes first. A receiver that is to have everything is sent what changed before the rows that it has not had, and those in the order of its own trees (walk.go); what

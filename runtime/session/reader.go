@@ -27,7 +27,7 @@ type reader struct {
 	cur       *remoteTable // nil: updates are of no known table
 	update    peers.Update
 	batch     store.Batch
-	taken     uint64 // updates that are not in the session's counts yet: an atomic addition for each would be a fortieth of all work
+	uncounted uint64 // updates that are not in the session's counts yet: an atomic addition for each would be a fortieth of all work
 }
 
 // remoteTable is a table as the peer defined it in this session.
@@ -265,7 +265,7 @@ func (s *Session) nextUpdate(b []byte) (n int) {
 func (s *Session) handleUpdate(f peers.Frame) error {
 	r := &s.read
 	if r.cur == nil || len(r.cur.sources) == 0 {
-		r.taken++
+		r.uncounted++
 		s.stats.Ignored.Add(1)
 		return nil
 	}
@@ -281,7 +281,7 @@ func (s *Session) handleUpdate(f peers.Frame) error {
 // took takes an update of the current table.
 func (s *Session) took(u *peers.Update) {
 	r := &s.read
-	r.taken++
+	r.uncounted++
 	if u.Explicit {
 		r.cur.lastID = u.ID
 	} else {
@@ -312,9 +312,9 @@ func (t *remoteTable) life(u *peers.Update) uint32 {
 // flush applies what was read of the current table, and leaves an acknowledgement for the writer.
 func (s *Session) flush() {
 	r := &s.read
-	if r.taken > 0 {
-		s.stats.UpdatesIn.Add(r.taken)
-		r.taken = 0
+	if r.uncounted > 0 {
+		s.stats.UpdatesIn.Add(r.uncounted)
+		r.uncounted = 0
 	}
 	if r.batch.Len() == 0 {
 		return

@@ -57,7 +57,7 @@ func (t *Table) farthest() (behind int64) {
 	return behind
 }
 
-// stand notes which receivers that are behind have not come since.
+// stand notes which receivers that are behind have not come since: they are not waited for until they do. One that comes seldom, as its link is slow, costs a pause each time.
 func (t *Table) stand(since uint64) {
 	heads := t.heads.Load()
 	for _, c := range *t.cursors.Load() {
@@ -83,7 +83,7 @@ func (t *Table) ease() {
 	}
 }
 
-// GiveWay waits while there are many changes that no receiver has taken, or the wheels are late, 4 ms at most: not if no receiver has taken anything since it was called last, and not for every call, but after
+// GiveWay waits while there are many changes that some receiver has not taken, or the wheels are late, 4 ms at most: not if no receiver has taken anything since it was called last, and not for every call, but after
 // some thousand updates.
 func (src *Source) GiveWay() {
 	t := src.t
@@ -97,8 +97,8 @@ func (src *Source) GiveWay() {
 	t.giveWay(func() bool { return t.farthest() > newsInBulk || t.late.Load() >= manyLate }, src.pause)
 }
 
-// pause waits for a moment, or until a receiver has taken most: a core that slept on would be missed (two cores took a seventh more updates, flat out). Where wheels are late it is not receivers that are
-// waited for, and many of them share more of what is made for each if they meet (with 16 nodes an update in or out takes 25 % more otherwise).
+// pause waits for a moment, or until the receivers have taken most: a core that slept on would be missed (two cores took a seventh more updates, flat out). Where wheels are late it is not receivers that are
+// waited for.
 func (src *Source) pause() {
 	t := src.t
 	if src.timer == nil {

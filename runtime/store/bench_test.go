@@ -170,3 +170,65 @@ func BenchmarkMany(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkBoundaries is a boundary of a contributor's rate that the wheel comes to, and the sum that is sent again for it to two receivers: keys that two peers counted first within a second enter their next
+// periods within one.
+func BenchmarkBoundaries(b *testing.B) {
+	for _, keys := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprint(keys), func(b *testing.B) {
+			var looking, sending time.Duration
+			updates := 0
+			b.ResetTimer()
+			for b.Loop() {
+				b.StopTimer()
+				t := countedWithin(b, keys, 1000)
+				receivers := []*Cursor{t.Subscribe(func() {}), t.Subscribe(func() {})}
+				enc, _ := t.Encoder(plainAppender)
+				var out Stretch
+				drain := func(now uint32) {
+					for _, r := range receivers {
+						r.Encode(&out, 1<<30, now, enc)
+						out.Bytes = out.Bytes[:0]
+					}
+				}
+				drain(20_000)
+				out.Updates = 0
+				b.StartTimer()
+				for now := uint32(28_500); now < 30_500; now += 4 {
+					began := time.Now()
+					t.tickAll(now)
+					looked := time.Now()
+					drain(now)
+					looking, sending = looking+looked.Sub(began), sending+time.Since(looked)
+				}
+				updates += out.Updates
+			}
+			boundaries := float64(b.N) * 2 * float64(keys)
+			b.ReportMetric(float64(looking.Nanoseconds())/boundaries, "look-ns")
+			b.ReportMetric(float64(sending.Nanoseconds())/boundaries, "send-ns")
+			b.ReportMetric(float64(updates)/boundaries, "sums/boundary")
+		})
+	}
+}
+
+// countedWithin is a table of keys that two peers counted first within so many ms before 20,000.
+func countedWithin(b *testing.B, keys, ms int) *Table {
+	t := New("t.sum")
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for _, name := range []string{"lb1", "lb2"} {
+		t.Begin(name)
+		src, err := t.Source(name, benchDef)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var batch Batch
+		for i, k := range rnd.Perm(keys) {
+			batch.Add(binary.BigEndian.AppendUint32(nil, uint32(k)), 3_600_000, []uint64{5, 6, uint64(rnd.IntN(ms)), 10 + uint64(k%10), 0})
+			if batch.Len() == 512 || i == keys-1 {
+				src.Apply(&batch, 20_000)
+				batch.Reset()
+			}
+		}
+	}
+	return t
+}

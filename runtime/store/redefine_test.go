@@ -29,7 +29,7 @@ func TestRedefineKeepsTime(t *testing.T) {
 	table.Tick(start + 1000)
 	two := source("two", wide)
 	for i := range table.shards {
-		if w := &table.shards[i].wheel; w.listed.Load() > 0 && w.tick != (start+1000)>>tickShift {
+		if w := &table.shards[i].wheel; w.listed > 0 && w.tick != (start+1000)>>tickShift {
 			t.Fatalf("the wheel of shard %d is at tick %d, and was at %d", i, w.tick, (start+1000)>>tickShift)
 		}
 	}

@@ -67,7 +67,7 @@ func (s *shard) reset(lay *layout) {
 		if c >= sumsFrom {
 			stride += lay.sumWords
 		}
-		s.slabs[c].init(stride)
+		s.slabs[c].init(c, stride)
 	}
 	s.large = s.slabs[sumsFrom].stride
 	s.class = 0

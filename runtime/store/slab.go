@@ -1,27 +1,29 @@
 package store
 
-// ref names a row: its class in the upper 4 bits, then its chunk, and its slot in the lower 10. Walks go in the order of references.
+import "math/bits"
+
+// ref names a row in 26 bits: its class in the upper 4, then its chunk, and its slot in the lower ones, as many as its slab needs. The 6 above them are the wheel's. Walks go in the
+// order of references.
 type ref uint32
 
 const (
 	numClasses      = 11 // room for 1, 2, 4 … 1,024 contributions
 	maxContributors = 1 << (numClasses - 1)
 
-	slotBits       = 10
-	chunkBits      = 18
-	slotMask       = 1<<slotBits - 1
-	chunkMask      = 1<<chunkBits - 1
-	classShift     = slotBits + chunkBits
-	noRef      ref = 1<<32 - 1
+	placeBits     = 22 // 4 million places for each class of a shard, of which chunks leave less than half empty
+	placeMask     = 1<<placeBits - 1
+	classBits     = 4
+	refBits       = placeBits + classBits
+	maxSlots      = 1 << 10
+	noRef     ref = 1<<32 - 1
 )
 
-func newRef(class, chunk, slot int) ref { return ref(class<<classShift | chunk<<slotBits | slot) }
-func (r ref) class() int                { return int(r >> classShift) }
-func (r ref) chunk() int                { return int(r >> slotBits & chunkMask) }
-func (r ref) slot() int                 { return int(r & slotMask) }
+func (r ref) class() int { return int(r >> placeBits) }
 
 // slab holds the rows of one class, in chunks. A chunk whose last row goes is given back.
 type slab struct {
+	class  int
+	shift  int // bits of a slot's number
 	stride int // words of a row
 	slots  int // rows in a chunk
 	rows   int // live
@@ -39,20 +41,25 @@ type chunkUse struct {
 	open  bool   // is listed in open
 }
 
-func (sl *slab) init(stride int) {
-	*sl = slab{stride: stride, slots: max(1, min(chunkWords/stride, 1<<slotBits))}
+func (sl *slab) init(class, stride int) {
+	slots := max(1, min(chunkWords/stride, maxSlots))
+	*sl = slab{class: class, shift: bits.Len(uint(slots - 1)), stride: stride, slots: slots}
 }
+
+func (sl *slab) ref(chunk, slot int) ref { return ref(sl.class<<placeBits | chunk<<sl.shift | slot) }
+func (sl *slab) chunk(r ref) int         { return int(r & placeMask >> (sl.shift & 31)) }
+func (sl *slab) slot(r ref) int          { return int(r) & (1<<(sl.shift&31) - 1) }
 
 // row gives a row's words. They stay where they are until the row moves or dies.
 func (s *shard) row(r ref) []uint32 {
 	sl := &s.slabs[r.class()]
-	at := r.slot() * sl.stride
-	return sl.chunks[r.chunk()][at : at+sl.stride : at+sl.stride]
+	at := sl.slot(r) * sl.stride
+	return sl.chunks[sl.chunk(r)][at : at+sl.stride : at+sl.stride]
 }
 
 // listedRow is the row of a reference that the log or the wheel holds; nil if it is no more.
 func (s *shard) listedRow(r ref) []uint32 {
-	if s.slabs[r.class()].chunks[r.chunk()] == nil {
+	if sl := &s.slabs[r.class()]; sl.chunks[sl.chunk(r)] == nil {
 		return nil
 	}
 	if row := s.row(r); row[meta]&inUse != 0 {
@@ -63,7 +70,7 @@ func (s *shard) listedRow(r ref) []uint32 {
 
 // prefetchListed brings the row of such a reference near.
 func (s *shard) prefetchListed(r ref) {
-	if s.slabs[r.class()].chunks[r.chunk()] != nil {
+	if sl := &s.slabs[r.class()]; sl.chunks[sl.chunk(r)] != nil {
 		row := s.row(r)
 		prefetchToWrite(&row[0], &row[min(len(row)-1, lineWords)])
 	}
@@ -97,11 +104,11 @@ func (s *shard) newRow(class int) ref {
 	s.moves++
 	if use.first == 0 {
 		use.fresh++
-		r := newRef(class, n, int(use.fresh-1))
+		r := sl.ref(n, int(use.fresh-1))
 		s.row(r)[meta] = inUse // the rest is 0, as the chunk was
 		return r
 	}
-	r := newRef(class, n, int(use.first-1))
+	r := sl.ref(n, int(use.first-1))
 	row := s.row(r)
 	use.first = uint16(row[seq])
 	clear(row)
@@ -132,7 +139,7 @@ func (sl *slab) addChunk(a *arena) int {
 	case free > 0:
 		n = int(sl.vacant[free-1])
 		sl.vacant = sl.vacant[:free-1]
-	case n > chunkMask:
+	case n > placeMask>>sl.shift:
 		return -1
 	default:
 		sl.chunks, sl.use = append(sl.chunks, nil), append(sl.use, chunkUse{})
@@ -151,21 +158,22 @@ func (sl *slab) addChunk(a *arena) int {
 func (s *shard) freeRow(r ref) {
 	row := s.row(r)
 	sl := &s.slabs[r.class()]
-	use := &sl.use[r.chunk()]
+	chunk := sl.chunk(r)
+	use := &sl.use[chunk]
 	row[meta], row[seq] = 0, uint32(use.first)
-	use.first = uint16(r.slot() + 1)
+	use.first = uint16(sl.slot(r) + 1)
 	use.rows--
 	sl.rows--
 	s.moves++
 	switch {
 	case use.rows == 0:
-		sl.dropChunk(r.chunk(), s.t.arena)
+		sl.dropChunk(chunk, s.t.arena)
 		if !use.open {
-			sl.vacant = append(sl.vacant, uint32(r.chunk()))
+			sl.vacant = append(sl.vacant, uint32(chunk))
 		}
 	case !use.open:
 		use.open = true
-		sl.open = append(sl.open, uint32(r.chunk()))
+		sl.open = append(sl.open, uint32(chunk))
 	}
 }
 
@@ -192,9 +200,9 @@ func (s *shard) eachRow(from uint64, f func(ref, []uint32) bool) (uint64, bool) 
 	r := ref(from)
 	for class := r.class(); class < numClasses; class++ {
 		sl := &s.slabs[class]
-		for chunk := r.chunk(); chunk < len(sl.chunks); chunk++ {
-			for slot := r.slot(); slot < int(sl.use[chunk].fresh) && sl.chunks[chunk] != nil; slot++ {
-				r = newRef(class, chunk, slot)
+		for chunk := sl.chunk(r); chunk < len(sl.chunks); chunk++ {
+			for slot := sl.slot(r); slot < int(sl.use[chunk].fresh) && sl.chunks[chunk] != nil; slot++ {
+				r = sl.ref(chunk, slot)
 				if row := s.row(r); row[meta]&inUse != 0 && !f(r, row) {
 					return uint64(r), false
 				}

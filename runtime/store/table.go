@@ -388,7 +388,7 @@ func (t *Table) turnTogether(now uint32) int32 {
 
 // turn turns the shard's wheel, and gives 1 if it is late.
 func (s *shard) turn(now uint32) (late int32) {
-	if s.wheel.listed.Load() == 0 {
+	if !s.wheel.some.Load() {
 		return 0
 	}
 	s.mu.Lock()

@@ -5,13 +5,18 @@ import "sync/atomic"
 // wheel is a timer for rows: five levels of 64 buckets, each a list of blocks of references. A row is listed where it was armed for, and nothing is taken out of a list: what
 // the row says of itself when the list comes up decides. One that is due later by now is listed anew then, so that an update, which only prolongs, costs nothing
 // here; one that became due earlier is listed twice, and passed over where it was.
+//
+// Above a reference stands to which bucket of the level below it goes, so that the row is not read only to find that out: most rows wait for rates' periods of some seconds, and have one level to go.
 type wheel struct {
 	tick   uint32                             // the last tick that was done
-	listed atomic.Int32                       // references; read without the lock by Tick
-	heads  [wheelLevels * wheelBuckets]uint32 // the first block of each bucket plus one, 0 when empty: only that may have room
+	listed int                                // entries
+	some   atomic.Bool                        // there are; read without the lock by Tick. A count would be: to add to that is to wait for all that was written before
+	heads  [wheelLevels * wheelBuckets]uint32 // the first block of each bucket plus one, 0 when empty
+	room   [wheelLevels * wheelBuckets]uint8  // for how many more entries that has room; the others are full
 	chunks [][]uint32                         // that the blocks lie in
 	blocks uint32                             // ever made
 	free   uint32                             // the first free block plus one, linked
+	taken  uint32                             // block plus one that rows were taken from last
 	warmed uint32                             // block plus one whose rows were read ahead
 }
 
@@ -23,12 +28,12 @@ const (
 	tickBits     = 32 - tickShift
 	tickMask     = 1<<tickBits - 1
 
-	// A block is one cache line: the next block plus one, how many references it holds, and those.
-	blockWords  = 16
-	blockNext   = 0
-	blockCount  = 1
-	blockHead   = 2
-	chunkBlocks = chunkWords / blockWords
+	// A block is one cache line: the next block plus one, and entries. How many there are does not stand in it: it would have to be read to be written.
+	blockWords   = 16
+	blockNext    = 0
+	blockHead    = 1
+	blockEntries = blockWords - blockHead
+	chunkBlocks  = chunkWords / blockWords
 )
 
 // reset forgets all rows.
@@ -36,9 +41,10 @@ func (w *wheel) reset(a *arena) {
 	for _, c := range w.chunks {
 		a.put(c)
 	}
-	w.heads = [wheelLevels * wheelBuckets]uint32{}
-	w.chunks, w.blocks, w.free, w.warmed = nil, 0, 0, 0
-	w.listed.Store(0)
+	w.heads, w.room = [wheelLevels * wheelBuckets]uint32{}, [wheelLevels * wheelBuckets]uint8{}
+	w.chunks, w.blocks, w.free, w.taken, w.warmed = nil, 0, 0, 0, 0
+	w.listed = 0
+	w.some.Store(false)
 }
 
 func (w *wheel) block(n uint32) []uint32 {
@@ -72,13 +78,13 @@ func (w *wheel) arm(s *shard, r ref, row []uint32, at, now uint32) {
 	if row[meta]&armed != 0 && int32(row[due]-at) <= s.lay.slack {
 		return // it looks early enough
 	}
-	if w.listed.Load() == 0 {
+	if w.listed == 0 {
 		w.tick = now >> tickShift
 	}
 	row[due] = at
 	row[meta] |= armed
 	w.push(s, r, at, now>>tickShift)
-	if int(w.listed.Load()) > s.rows+s.rows/8+s.rows*s.number/(2*numShards)+minListed { // not all shards at once
+	if w.listed > s.rows+s.rows/8+s.rows*s.number/(2*numShards)+minListed { // not all shards at once
 		w.rebuild(s)
 	}
 }
@@ -118,49 +124,75 @@ func (w *wheel) list(s *shard, r ref, t, base uint32) {
 	for distance>>(levelBits*(level+1)) != 0 {
 		level++
 	}
-	head := &w.heads[uint32(level*wheelBuckets)+t>>(levelBits*level)&(wheelBuckets-1)]
-	if *head == 0 || w.block(*head - 1)[blockCount] == blockWords-blockHead {
-		n := w.newBlock(s.t.arena)
-		b := w.block(n)
-		b[blockNext], b[blockCount] = *head, 0
-		*head = n + 1
+	below := uint32(0)
+	if level > 0 {
+		below = t >> (levelBits * (level - 1)) & (wheelBuckets - 1)
 	}
-	b := w.block(*head - 1)
-	b[blockHead+b[blockCount]] = uint32(r)
-	b[blockCount]++
-	w.listed.Add(1)
+	w.put(s, uint32(level*wheelBuckets)+t>>(levelBits*level)&(wheelBuckets-1), uint32(r)|below<<refBits)
 }
 
-// take takes a reference out of a bucket that is not empty, and gives the row, or nil if that is no more.
-func (w *wheel) take(s *shard, bucket uint32) (ref, []uint32) {
+// put adds an entry to a bucket.
+func (w *wheel) put(s *shard, bucket, entry uint32) {
+	if w.room[bucket] == 0 {
+		n := w.newBlock(s.t.arena)
+		w.block(n)[blockNext] = w.heads[bucket]
+		w.heads[bucket], w.room[bucket] = n+1, blockEntries
+	}
+	w.block(w.heads[bucket] - 1)[blockWords-uint32(w.room[bucket])] = entry
+	w.room[bucket]--
+	if w.listed++; w.listed == 1 {
+		w.some.Store(true)
+	}
+}
+
+// takeEntry takes an entry out of a bucket that is not empty.
+func (w *wheel) takeEntry(bucket uint32) (entry uint32) {
 	n := w.heads[bucket] - 1
 	b := w.block(n)
-	if w.warmed != w.heads[bucket] {
-		w.warmed = w.heads[bucket]
-		w.warm(s, b)
-	}
-	b[blockCount]--
-	r := ref(b[blockHead+b[blockCount]])
-	if b[blockCount] == 0 {
-		w.heads[bucket] = b[blockNext]
+	w.room[bucket]++
+	entry = b[blockWords-uint32(w.room[bucket])]
+	if w.room[bucket] == blockEntries {
+		w.heads[bucket], w.room[bucket] = b[blockNext], 0
 		b[blockNext] = w.free
 		w.free = n + 1
 	}
-	w.listed.Add(-1)
+	if w.listed--; w.listed == 0 {
+		w.some.Store(false)
+	}
+	return entry
+}
+
+// take does as well, and gives the row's reference, and the row, or nil if that is no more.
+func (w *wheel) take(s *shard, bucket uint32) (ref, []uint32) {
+	if n := w.heads[bucket]; n != w.taken {
+		w.taken = n
+		w.warmFrom(s, n, w.room[bucket])
+	}
+	r := ref(w.takeEntry(bucket) & (1<<refBits - 1))
 	return r, s.listedRow(r)
 }
 
-// warm brings the rows of a block near.
-func (w *wheel) warm(s *shard, b []uint32) {
-	for _, r := range b[blockHead:][:b[blockCount]] {
-		s.prefetchListed(ref(r))
+// warmFrom brings the rows of a block near, if they are not, and those of the next.
+func (w *wheel) warmFrom(s *shard, n uint32, room uint8) {
+	b := w.block(n - 1)
+	if n != w.warmed {
+		w.warm(s, b[blockHead:blockWords-room])
+	}
+	if w.warmed = b[blockNext]; w.warmed != 0 {
+		w.warm(s, w.block(w.warmed - 1)[blockHead:])
+	}
+}
+
+func (w *wheel) warm(s *shard, entries []uint32) {
+	for _, entry := range entries {
+		s.prefetchListed(ref(entry & (1<<refBits - 1)))
 	}
 }
 
 // advance fires what is due up to now, at most budget rows, and tells whether it got through. What is left is done by the next call.
 func (w *wheel) advance(s *shard, now uint32, budget int) bool {
 	target := now >> tickShift
-	if w.listed.Load() == 0 {
+	if w.listed == 0 {
 		w.tick = target
 		if len(w.chunks) > 0 {
 			w.reset(s.t.arena)
@@ -182,7 +214,7 @@ func (w *wheel) advance(s *shard, now uint32, budget int) bool {
 
 // cascade moves the rows of higher levels whose span begins at tick into the buckets below.
 func (w *wheel) cascade(s *shard, tick uint32, budget *int) bool {
-	for level := wheelLevels - 1; level > 0; level-- {
+	for level := wheelLevels - 1; level > 1; level-- {
 		span := uint32(1) << (levelBits * level)
 		if tick&(span-1) != 0 {
 			continue
@@ -201,6 +233,18 @@ func (w *wheel) cascade(s *shard, tick uint32, budget *int) bool {
 				w.list(s, r, at, tick)
 			}
 		}
+	}
+	return tick&(wheelBuckets-1) != 0 || w.descend(s, wheelBuckets+tick>>levelBits&(wheelBuckets-1), budget)
+}
+
+// descend moves what is in a bucket of the second level to the first: as each entry tells, whatever became of its row.
+func (w *wheel) descend(s *shard, bucket uint32, budget *int) bool {
+	for w.heads[bucket] != 0 {
+		if *budget--; *budget < 0 {
+			return false
+		}
+		entry := w.takeEntry(bucket)
+		w.put(s, entry>>refBits, entry)
 	}
 	return true
 }

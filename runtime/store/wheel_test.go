@@ -74,7 +74,7 @@ func TestTickOfBefore(t *testing.T) {
 		update(begin(t, table, "a", countersDef(1)), 500, 60_000, start+8, 5)
 		table.Tick(start)
 		for i := range table.shards {
-			if w := &table.shards[i].wheel; w.listed.Load() > 0 && w.tick != (start+8)>>tickShift {
+			if w := &table.shards[i].wheel; w.listed > 0 && w.tick != (start+8)>>tickShift {
 				t.Fatalf("the wheel of shard %d is at %d ms, the clock at %d", i, w.tick<<tickShift, start+8)
 			}
 		}

@@ -63,7 +63,7 @@ func (s *shard) resends(row []uint32, now uint32) bool {
 }
 
 // drifts tells whether receivers go wrong from a boundary after the given time on if nothing is sent, and whether they do so by more than 1 % and 1 count before the bucket
-// gains a resend. With a single contributor that counts they are exact by themselves, and with a rate of 1 or less they cannot be wrong by more than a count.
+// gains a resend. With a single contributor that counts they are exact by themselves, and with a rate below 1 they cannot be wrong by more than a count.
 // The look goes back to before the boundaries that the row was due for, however late the wheel is: past them a contributor may count no more.
 func (s *shard) drifts(row []uint32, before, now uint32) (drifts, urgent bool) {
 	counting := s.counting(row)
@@ -78,7 +78,7 @@ func (s *shard) drifts(row []uint32, before, now uint32) (drifts, urgent bool) {
 		sum, n := f.rate(counting, before)
 		e, c, p := sum.value(f.period)
 		rate := Rate(e, c, p, f.period)
-		if n < 2 || rate <= 1 {
+		if n < 2 || rate < 1 {
 			continue
 		}
 		bend, found := f.bend(counting, before, now)

@@ -36,7 +36,7 @@ func (t *Table) Used() int {
 func (s *shard) used(from uint64) (n int, at uint64, all bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	budget := tickBudget
+	budget := turnRows
 	at, all = s.eachRow(from, func(_ ref, row []uint32) bool {
 		if budget--; budget < 0 {
 			return false

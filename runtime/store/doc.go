@@ -27,8 +27,8 @@
 // What is new goes first. A receiver that is to have everything is sent what changed before the rows that it has not had, and those in the order of its own trees (walk.go); what
 // a rate's boundary would send again is left to that walk where it comes by yet, and waits for
 // it where all receivers began it together, as after a start. Who brings much at
-// once waits until the receiver that is the farthest behind has taken most of what came before (giveway.go), and wheels turn slower; one that takes nothing is not waited for. Wheels that are late are turned by
-// several goroutines (Table.Tick).
+// once waits until the receiver that is the farthest behind has taken most of what came before (giveway.go), and wheels turn as fast as half of the receivers can take what is sent again; one that takes nothing is
+// not waited for.
 //
 // Times are milliseconds of a clock that the caller chooses, 32 bits that wrap, as HAProxy's own (now_ms); spans stay under 2³¹.
 package store

@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // What comes in bulk gives way to what happens just now: a peer that is taught anew, or whose contributions are dropped, changes all of a table at once, and a change behind a million others would reach the
 // nodes half a second late. Who makes such changes waits, for a moment, while those before are not sent; but not for receivers that take nothing.
@@ -11,7 +14,9 @@ const (
 	bulk         = 1024 // updates of one peer
 	giveWayEvery = time.Millisecond
 	giveWayMost  = 4 * giveWayEvery
-	standsAfter  = 20 // ms without taking anything, for Tick
+	giveWayLong  = 16 * giveWayEvery // while half of the receivers are so far behind
+	standsAfter  = 20                // ms without taking anything, for Tick
+	manyLate     = numShards / 8     // shards whose wheels are late
 )
 
 // countHead keeps Table.heads, how many changes there were.
@@ -57,6 +62,23 @@ func (t *Table) farthest() (behind int64) {
 	return behind
 }
 
+// halfBehind is how many changes the one in the middle has not taken, of those receivers, if there are any: one that is slow decides for itself, not for the others.
+func (t *Table) halfBehind() (behind int64, some bool) {
+	var few [64]int64
+	all := few[:0]
+	heads := t.heads.Load()
+	for _, c := range *t.cursors.Load() {
+		if !c.stands.Load() && !c.Walking() {
+			all = append(all, int64(heads-c.taken.Load()))
+		}
+	}
+	if len(all) == 0 {
+		return 0, false
+	}
+	slices.Sort(all)
+	return all[(len(all)-1)/2], true
+}
+
 // stand notes which receivers that are behind have not come since: they are not waited for until they do. One that comes seldom, as its link is slow, costs a pause each time.
 func (t *Table) stand(since uint64) {
 	heads := t.heads.Load()
@@ -83,8 +105,8 @@ func (t *Table) ease() {
 	}
 }
 
-// GiveWay waits while there are many changes that some receiver has not taken, or the wheels are late, 4 ms at most: not if no receiver has taken anything since it was called last, and not for every call, but after
-// some thousand updates.
+// GiveWay waits while there are many changes that some receiver has not taken, or the wheels are late, 4 ms at most, 16 ms if half of the receivers have not taken them: not if no receiver has taken anything since it was
+// called last, and not for every call, but after some thousand updates.
 func (src *Source) GiveWay() {
 	t := src.t
 	taken := t.taken.Load()
@@ -94,7 +116,13 @@ func (src *Source) GiveWay() {
 		return
 	}
 	src.since = 0
-	t.giveWay(func() bool { return t.farthest() > newsInBulk || t.late.Load() >= manyLate }, src.pause)
+	t.giveWay(func(waited time.Duration) bool {
+		if waited < giveWayMost {
+			return t.farthest() > newsInBulk || t.late.Load() >= manyLate
+		}
+		behind, _ := t.halfBehind()
+		return waited < giveWayLong && behind > newsInBulk
+	}, src.pause)
 }
 
 // pause waits for a moment, or until the receivers have taken most: a core that slept on would be missed (two cores took a seventh more updates, flat out). Where wheels are late it is not receivers that are
@@ -126,18 +154,18 @@ func (src *Source) pause() {
 
 // giveWay is the same for changes of one shard.
 func (s *shard) giveWay() {
-	s.t.giveWay(func() bool {
+	s.t.giveWay(func(waited time.Duration) bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.log.head-s.log.mark > newsInShard
+		return waited < giveWayMost && s.log.head-s.log.mark > newsInShard
 	}, func() { time.Sleep(giveWayEvery) })
 }
 
-func (t *Table) giveWay(must func() bool, pause func()) {
+func (t *Table) giveWay(must func(waited time.Duration) bool, pause func()) {
 	if len(*t.cursors.Load()) == 0 {
 		return
 	}
-	for began := time.Now(); must() && time.Since(began) < giveWayMost; {
+	for began := time.Now(); must(time.Since(began)); {
 		taken := t.taken.Load()
 		paused := time.Now()
 		pause()

@@ -203,7 +203,7 @@ func (t *Table) tickAll(now uint32) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()
-		for !s.wheel.advance(s, now, 1000) {
+		for !s.wheel.advance(s, now, tickBudget) {
 		}
 		s.unlock()
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // stormKeys are more than a Tick looks at.
-const stormKeys = 3 * numShards * tickBudget
+const stormKeys = 3 * numShards * turnRows
 
 // wayGiver brings much to a table of two peers' rates that has one receiver.
 type wayGiver struct {
@@ -66,33 +66,53 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-// TestWheelGivesWay: while a receiver is behind a wheel looks at fewer rows in a turn, so that what changes just now is not behind all that is sent again, but at more the later it is.
+// TestWheelGivesWay: wheels look at as many rows in a turn as half of the receivers can take besides what they have not taken yet, so that what changes just now is not behind all that is sent again, but at
+// more the later they are.
 func TestWheelGivesWay(t *testing.T) {
 	g := newWayGiver(t, 2*newsInBulk)
-	g.readAll()
-	s := &g.table.shards[0]
-	s.wheel.tick = 10_000 >> tickShift
-	budgets := func(what string, want ...int) {
+	budgetIs := func(what string, want int) {
 		t.Helper()
-		for i, late := range []uint32{0, 16, 1000} {
-			if got := s.budget(10_000 + late); got != want[i] {
-				t.Errorf("%s, %d ms late: looks at %d rows, want %d", what, late, got, want[i])
-			}
+		if got := g.table.budget(); got != want {
+			t.Errorf("%s: the budget is %d, want %d", what, got, want)
 		}
 	}
-	budgets("nobody is behind", tickBudget, tickBudget, tickBudget)
-	g.put(newsInBulk + 1)
-	budgets("a receiver is behind", tickBudget/16, 5*(tickBudget/16), tickBudget)
+	budgetIs("while the receiver walks", tickBudget)
+	g.readAll()
+	budgetIs("nobody is behind", newsInBulk/numShards*lookCost)
+	g.put(newsInBulk / 2)
+	budgetIs("a receiver is behind", newsInBulk/2/numShards*lookCost)
+	g.put(newsInBulk)
+	least := newsInBulk / 8 / numShards * lookCost
+	budgetIs("it is far behind", least)
 	for now := uint32(10_004); now < 10_100; now += 5 {
 		g.table.Tick(now)
 	}
 	if !g.c.stands.Load() {
 		t.Error("a receiver that takes nothing for 100 ms is waited for")
 	}
-	budgets("one that takes nothing is behind", tickBudget, tickBudget, tickBudget)
+	budgetIs("one that takes nothing is behind", tickBudget)
 	g.readAll()
 	if left := g.table.farthest(); left != 0 || g.c.stands.Load() {
 		t.Errorf("a receiver that has taken everything is %d changes behind", left)
+	}
+}
+
+// TestLateDoubles: a wheel that is late does more in a turn.
+func TestLateDoubles(t *testing.T) {
+	g := newWayGiver(t, stormKeys)
+	g.readAll()
+	s, storm := &g.table.shards[0], uint32(10_000)
+	for last := &g.table.shards[1]; last.counted.resends == 0; storm += 4 {
+		last.turn(storm, tickBudget)
+	}
+	for s.turn(storm-8, tickBudget) != 0 {
+	}
+	for _, test := range []struct{ late, want int }{{0, 10}, {lateDoubles, 20}, {4 * lateDoubles, 50}} {
+		before := s.counted.resends
+		s.turn(s.wheel.tick<<tickShift+4+uint32(test.late), 10*lookCost)
+		if got := int(s.counted.resends - before); got > test.want || got < test.want-2 {
+			t.Errorf("%d ms late: %d rows are sent again, want %d", test.late, got, test.want)
+		}
 	}
 }
 
@@ -138,6 +158,17 @@ func TestGiveWay(t *testing.T) {
 		g.put(bulk)
 		wait = slowly(int(giveWayMost / giveWayEvery))
 		waits("with late wheels", giveWayMost)
+		wait()
+		g.put(2 * newsInBulk)
+		wait = slowly(int(giveWayLong / giveWayEvery))
+		waits("with one that reads slowly, and is far behind", giveWayLong)
+		wait()
+		other := g.table.Subscribe(func() {})
+		readAll(other, g.enc, 10_000)
+		g.put(2 * newsInBulk)
+		readAll(other, g.enc, 10_000)
+		wait = slowly(int(giveWayLong / giveWayEvery))
+		waits("with another that is not", giveWayMost)
 		wait()
 	})
 }

@@ -348,52 +348,28 @@ func (t *Table) Rows() int {
 }
 
 // Tick lets time pass: contributions and entries whose life is over go, and rates are sent again where they would drift. It is to be called every 5 ms or so, by one goroutine, and does
-// a bounded amount of work per shard. Where that was not enough the last time it takes the help of others, and readers are held back, see GiveWay: millions of keys that began to
-// be counted in one second enter their next periods in one second too.
+// a bounded amount of work per shard. Where that was not enough readers are held back, see GiveWay: millions of keys that began to be counted in one second enter their next periods in one
+// second too.
 func (t *Table) Tick(now uint32) {
 	t.latest(now)
 	t.forgetLessons(now)
 	t.revokeOld(now)
 	t.standing(now)
-	late := int32(0)
-	if t.late.Load() >= manyLate {
-		late = t.turnTogether(now)
-	} else {
-		for i := range t.shards {
-			late += t.shards[i].turn(now)
-		}
+	late, budget := int32(0), t.budget()
+	for i := range t.shards {
+		late += t.shards[i].turn(now, budget)
 	}
 	t.late.Store(late)
 }
 
-// manyLate is how many shards have to be late for that.
-const manyLate = numShards / 8
-
-// turnTogether turns the wheels of all shards, with a goroutine for every second thread that runs Go code, and gives the number of those that are late.
-func (t *Table) turnTogether(now uint32) int32 {
-	var next, late atomic.Int32
-	work := func() {
-		for i := next.Add(1); i <= numShards; i = next.Add(1) {
-			late.Add(t.shards[i-1].turn(now))
-		}
-	}
-	var others sync.WaitGroup
-	for range runtime.GOMAXPROCS(0)/2 - 1 {
-		others.Go(work)
-	}
-	work()
-	others.Wait()
-	return late.Load()
-}
-
-// turn turns the shard's wheel, and gives 1 if it is late.
-func (s *shard) turn(now uint32) (late int32) {
+// turn turns the shard's wheel, by more than the budget if it is late already, and gives 1 if it is then.
+func (s *shard) turn(now uint32, budget int) (late int32) {
 	if !s.wheel.some.Load() {
 		return 0
 	}
 	s.mu.Lock()
 	defer s.unlock()
-	if !s.wheel.advance(s, now, s.budget(now)) {
+	if !s.wheel.advance(s, now, min(tickBudget, budget+budget*s.wheel.late(now)/lateDoubles)) {
 		late = 1
 	}
 	return late
@@ -413,18 +389,21 @@ func (t *Table) latest(now uint32) uint32 {
 	}
 }
 
-// tickBudget bounds the rows that one tick handles in one shard: about 0.2 ms of work under one lock.
-const tickBudget = 2000
+// turnRows bounds the rows that are read in one turn with a shard's lock: about 0.4 ms of work.
+const (
+	turnRows   = 2000
+	tickBudget = turnRows * lookCost
+)
 
-// budget is that, or less while a receiver is behind, the less the less late the wheel is: of what is sent again all are sent in the end, and a change that happens just now would stand behind millions of them.
-// Clocks of HAProxy that go round, 20 s after its start, let all keys that come in the next 10 s enter their next periods in one millisecond.
-func (s *shard) budget(now uint32) int {
-	if s.t.farthest() <= newsInBulk {
+// budget is what a wheel is to do in a tick that is not late: as much as receivers can take besides what they have not taken yet. All that is sent again is sent in the end, and no sooner for standing before
+// what changes just now. Clocks of HAProxy that go round, 20 s after its start, let all keys that come in the next 10 s enter their next periods in one millisecond.
+func (t *Table) budget() int {
+	behind, some := t.halfBehind()
+	if !some {
 		return tickBudget
 	}
-	late := (now>>tickShift - s.wheel.tick) & tickMask << tickShift
-	return int(min(tickBudget, tickBudget/16*(1+late/lateBudget)))
+	return int(max(newsInBulk/8, newsInBulk-behind)) / numShards * lookCost
 }
 
-// lateBudget is how late a wheel is, in ms, for each further sixteenth: rates are right before counts are early, and none is kept from being sent for more than 60 ms.
-const lateBudget = 4
+// lateDoubles is how late a wheel is, in ms, that does twice as much: nothing that has to be sent again waits for ever.
+const lateDoubles = 1000

@@ -256,7 +256,7 @@ func (s *shard) listSome(o *byKey, from uint64) (at uint64, all bool) {
 	if s.t.version.Load() != o.version {
 		return 0, true // the rows lie elsewhere by now; nobody joins
 	}
-	budget := tickBudget
+	budget := turnRows
 	return s.eachRow(from, func(r ref, row []uint32) bool {
 		if budget--; budget < 0 || len(o.rows) == cap(o.rows) {
 			return false

@@ -189,7 +189,18 @@ func (w *wheel) warm(s *shard, entries []uint32) {
 	}
 }
 
-// advance fires what is due up to now, at most budget rows, and tells whether it got through. What is left is done by the next call.
+// lookCost is what it costs to read a row, in entries that are moved without that.
+const lookCost = 8
+
+// late is how many ms the wheel is behind.
+func (w *wheel) late(now uint32) int {
+	if w.listed == 0 {
+		return 0
+	}
+	return int(max(0, int32((now>>tickShift-w.tick)<<tickShift)))
+}
+
+// advance fires what is due up to now, as much as the budget is enough for, and tells whether it got through. What is left is done by the next call.
 func (w *wheel) advance(s *shard, now uint32, budget int) bool {
 	target := now >> tickShift
 	if w.listed == 0 {
@@ -221,9 +232,10 @@ func (w *wheel) cascade(s *shard, tick uint32, budget *int) bool {
 		}
 		bucket := uint32(level*wheelBuckets) + tick>>(levelBits*level)&(wheelBuckets-1)
 		for w.heads[bucket] != 0 {
-			if *budget--; *budget < 0 {
+			if *budget <= 0 {
 				return false
 			}
+			*budget -= lookCost
 			r, row := w.take(s, bucket)
 			if row == nil || row[meta]&armed == 0 {
 				continue
@@ -240,9 +252,10 @@ func (w *wheel) cascade(s *shard, tick uint32, budget *int) bool {
 // descend moves what is in a bucket of the second level to the first: as each entry tells, whatever became of its row.
 func (w *wheel) descend(s *shard, bucket uint32, budget *int) bool {
 	for w.heads[bucket] != 0 {
-		if *budget--; *budget < 0 {
+		if *budget <= 0 {
 			return false
 		}
+		*budget--
 		entry := w.takeEntry(bucket)
 		w.put(s, entry>>refBits, entry)
 	}
@@ -253,9 +266,10 @@ func (w *wheel) descend(s *shard, bucket uint32, budget *int) bool {
 func (w *wheel) fire(s *shard, tick, now uint32, budget *int) bool {
 	bucket := tick & (wheelBuckets - 1)
 	for w.heads[bucket] != 0 && w.tick == tick { // arm sets an empty wheel to now: nothing is late then
-		if *budget--; *budget < 0 {
+		if *budget <= 0 {
 			return false
 		}
+		*budget -= lookCost
 		r, row := w.take(s, bucket)
 		if row == nil || row[meta]&armed == 0 || int32(row[due]-tick<<tickShift) > 0 {
 			continue

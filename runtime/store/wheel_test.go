@@ -34,7 +34,7 @@ func TestWheelBudget(t *testing.T) {
 		for i := range table.shards {
 			s := &table.shards[i]
 			s.mu.Lock()
-			s.wheel.advance(s, now, 3)
+			s.wheel.advance(s, now, 3*lookCost)
 			s.unlock()
 		}
 	}

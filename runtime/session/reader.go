@@ -166,6 +166,7 @@ func (s *Session) handleControl(f peers.Frame) error {
 	case peers.ResyncRequest:
 		s.owner.ResyncRequested()
 	case peers.ResyncFinished, peers.ResyncPartial:
+		s.learns.Store(false)
 		s.control(peers.ResyncConfirm) // at once: until then HAProxy withholds its updates
 		s.owner.LessonEnded(f.Type == peers.ResyncFinished)
 	case peers.ResyncConfirm:
@@ -324,7 +325,7 @@ func (s *Session) flush() {
 		src.Apply(&r.batch, now)
 	}
 	for _, src := range r.cur.sources {
-		src.GiveWay()
+		src.GiveWay(s.learns.Load())
 	}
 	r.batch.Reset()
 	s.mu.Lock()

@@ -63,11 +63,12 @@ type Config struct {
 
 // Session is one conversation.
 type Session struct {
-	conn  net.Conn
-	owner Owner
-	clock func() uint32
-	read  reader
-	deaf  atomic.Bool // updates of the peer are passed over
+	conn   net.Conn
+	owner  Owner
+	clock  func() uint32
+	read   reader
+	deaf   atomic.Bool // updates of the peer are passed over
+	learns atomic.Bool // the peer was asked for a lesson that has not ended
 
 	writes atomic.Int64 // when the write that is under way began, Unix ns; 0: none is
 	wake   chan struct{}
@@ -163,7 +164,10 @@ func (s *Session) Wake() {
 func (s *Session) Deafen(deaf bool) { s.deaf.Store(deaf) }
 
 // Ask asks the peer to teach everything that it has.
-func (s *Session) Ask() { s.control(peers.ResyncRequest) }
+func (s *Session) Ask() {
+	s.learns.Store(true)
+	s.control(peers.ResyncRequest)
+}
 
 // maxControls bounds what a peer can make us owe it: HAProxy waits for the answer to one lesson before it ends the next.
 const maxControls = 64

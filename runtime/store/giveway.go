@@ -106,8 +106,9 @@ func (t *Table) ease() {
 }
 
 // GiveWay waits while there are many changes that some receiver has not taken, or the wheels are late, 4 ms at most, 16 ms if half of the receivers have not taken them: not if no receiver has taken anything since it was
-// called last, and not for every call, but after some thousand updates.
-func (src *Source) GiveWay() {
+// called last, and not for every call, but after some thousand updates. In a lesson, of what the peer told before, it waits besides for twice as long as those took: of a machine that nodes teach
+// with all their might most is left to what changes just now.
+func (src *Source) GiveWay(lesson bool) {
 	t := src.t
 	taken := t.taken.Load()
 	idle := taken == src.taken
@@ -116,6 +117,9 @@ func (src *Source) GiveWay() {
 		return
 	}
 	src.since = 0
+	if lesson {
+		time.Sleep(2 * min(time.Since(src.wentOn), giveWayLong/2))
+	}
 	t.giveWay(func(waited time.Duration) bool {
 		if waited < giveWayMost {
 			return t.farthest() > newsInBulk || t.late.Load() >= manyLate
@@ -123,6 +127,7 @@ func (src *Source) GiveWay() {
 		behind, _ := t.halfBehind()
 		return waited < giveWayLong && behind > newsInBulk
 	}, src.pause)
+	src.wentOn = time.Now()
 }
 
 // pause waits for a moment, or until the receivers have taken most: a core that slept on would be missed (two cores took a seventh more updates, flat out). Where wheels are late it is not receivers that are

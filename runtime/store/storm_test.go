@@ -37,9 +37,11 @@ func (g *wayGiver) put(n uint32) {
 func (g *wayGiver) readAll() { readAll(g.c, g.enc, 10_000) }
 
 // waits is for how long it gives way.
-func (g *wayGiver) waits() time.Duration {
+func (g *wayGiver) waits() time.Duration { return g.waitsIn(false) }
+
+func (g *wayGiver) waitsIn(lesson bool) time.Duration {
 	began := time.Now()
-	g.GiveWay()
+	g.GiveWay(lesson)
 	return time.Since(began)
 }
 
@@ -170,6 +172,31 @@ func TestGiveWay(t *testing.T) {
 		wait = slowly(int(giveWayLong / giveWayEvery))
 		waits("with another that is not", giveWayMost)
 		wait()
+	})
+}
+
+// TestLessonGivesWay: of the time for which a peer teaches beside receivers two thirds are left to others; where there are none it takes all.
+func TestLessonGivesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newWayGiver(t, 2*newsInBulk)
+		waits := func(what string, took, want time.Duration) {
+			t.Helper()
+			g.put(bulk)
+			time.Sleep(took)
+			if got := g.waitsIn(true); got != want {
+				t.Errorf("%s: waits for %v, want %v", what, got, want)
+			}
+		}
+		waits("nobody takes anything", time.Millisecond, 0)
+		g.readAll()
+		waits("the first time", time.Millisecond, giveWayLong)
+		g.readAll()
+		waits("after 1 ms", time.Millisecond, 2*time.Millisecond)
+		g.readAll()
+		waits("after 3 ms", 3*time.Millisecond, 6*time.Millisecond)
+		g.readAll()
+		waits("after a second", time.Second, giveWayLong)
+		waits("when nobody takes anything any more", time.Millisecond, 0)
 	})
 }
 

@@ -125,6 +125,7 @@ type Source struct {
 	since  int    // updates since it gave way
 	taken  uint64 // Table.taken when it was asked to
 	timer  *time.Timer
+	wentOn time.Time // when it had given way last
 
 	moves []move // this and dead are guarded by every shard's lock: written under all of them, read under any
 	dead  bool

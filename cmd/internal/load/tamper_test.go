@@ -183,7 +183,7 @@ func TestFindsWhatIsWrong(t *testing.T) {
 			t.Parallel()
 			cfg := config("lb1", "lb2")
 			cfg.Target = c.tamper.between(t, aggregator(t, nil, cfg.Nodes...))
-			cfg.Settle, cfg.Looks, cfg.Probes = time.Second, 1, 0
+			cfg.Settle, cfg.Looks, cfg.Probes = 3*time.Second, 1, 0
 			r, err := Run(t.Context(), cfg)
 			if err != nil {
 				t.Fatal(err)

@@ -136,20 +136,34 @@ func (a *Aggregator) serveLink(l *link) {
 // tickEvery is about the grain of the store's wheel. A rate of period P is off by 5 ms/P of its count when a boundary is found that late.
 const (
 	tickEvery    = 5 * time.Millisecond
+	lateEvery    = time.Millisecond // where a table's wheels are late: it does no more at a time than receivers can take
 	ticksASecond = int(time.Second / tickEvery)
 )
+
+// tickTables lets time pass in the tables, and sets a timer where that was not enough.
+func (a *Aggregator) tickTables(again *time.Timer) {
+	late := false
+	for _, t := range a.Tables() {
+		late = t.Tick(a.now()) || late
+	}
+	if late {
+		again.Reset(lateEvery)
+	}
+}
 
 // tick lets time pass in the tables until ctx ends.
 func (a *Aggregator) tick(ctx context.Context) {
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
+	again := time.NewTimer(tickEvery)
+	defer again.Stop()
 	ticks, evicted := 0, uint64(0)
 	for {
 		select {
+		case <-again.C:
+			a.tickTables(again)
 		case <-ticker.C:
-			for _, t := range a.Tables() {
-				t.Tick(a.now())
-			}
+			a.tickTables(again)
 			a.beat.Store(int64(time.Since(a.started)))
 			if ticks++; ticks%ticksASecond == 0 {
 				a.boundMemory()

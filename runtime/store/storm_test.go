@@ -84,7 +84,7 @@ func TestWheelGivesWay(t *testing.T) {
 	g.put(newsInBulk / 2)
 	budgetIs("a receiver is behind", newsInBulk/2/numShards*lookCost)
 	g.put(newsInBulk)
-	least := newsInBulk / 8 / numShards * lookCost
+	least := newsInBulk / 32 / numShards * lookCost
 	budgetIs("it is far behind", least)
 	for now := uint32(10_004); now < 10_100; now += 5 {
 		g.table.Tick(now)

@@ -349,9 +349,9 @@ func (t *Table) Rows() int {
 }
 
 // Tick lets time pass: contributions and entries whose life is over go, and rates are sent again where they would drift. It is to be called every 5 ms or so, by one goroutine, and does
-// a bounded amount of work per shard. Where that was not enough readers are held back, see GiveWay: millions of keys that began to be counted in one second enter their next periods in one
-// second too.
-func (t *Table) Tick(now uint32) {
+// a bounded amount of work per shard. Where that was not enough it says so, to be called again sooner, and readers are held back, see GiveWay: millions of keys that began to be counted in one second enter
+// their next periods in one second too.
+func (t *Table) Tick(now uint32) (isLate bool) {
 	t.latest(now)
 	t.forgetLessons(now)
 	t.revokeOld(now)
@@ -361,6 +361,7 @@ func (t *Table) Tick(now uint32) {
 		late += t.shards[i].turn(now, budget)
 	}
 	t.late.Store(late)
+	return late > 0
 }
 
 // turn turns the shard's wheel, by more than the budget if it is late already, and gives 1 if it is then.
@@ -403,7 +404,7 @@ func (t *Table) budget() int {
 	if !some {
 		return tickBudget
 	}
-	return int(max(newsInBulk/8, newsInBulk-behind)) / numShards * lookCost
+	return int(max(newsInBulk/32, newsInBulk-behind)) / numShards * lookCost
 }
 
 // lateDoubles is how late a wheel is, in ms, that does twice as much: nothing that has to be sent again waits for ever.

@@ -10,13 +10,18 @@ import (
 // played makes a session of the first of two nodes over no connection.
 func played(t testing.TB, keys int) *session {
 	c := config("lb1", "lb2")
-	c.Target, c.Keys = "nowhere", keys
+	c.Keys = keys
+	return playedBy(t, c)
+}
+
+func playedBy(t testing.TB, c Config) *session {
+	c.Target = "nowhere"
 	c.setDefaults()
 	if err := c.Check(); err != nil {
 		t.Fatal(err)
 	}
 	s := &session{n: newLoad(c).nodes[0]}
-	s.read.init(nil, s.n.l.shape.layout.Slots())
+	s.read.init(nil)
 	s.writer.init(s.n)
 	return s
 }

@@ -3,8 +3,6 @@ package load
 import (
 	"slices"
 	"time"
-
-	"stktc/runtime/peers"
 )
 
 // Event is something that happens to the nodes behind the load, each as a stage of its own.
@@ -103,15 +101,12 @@ func (s *session) idle(at stage, now time.Time) time.Duration {
 	return n.l.Tick
 }
 
-// takeBack makes an own row what the target gives back. The writer does not touch the rows before the lesson has ended.
-func (n *node) takeBack(t *remoteTable, u *peers.Update, now stamp) {
-	index, ok := n.l.keys.index(u.Key)
-	if !ok {
-		return
+// takeBack makes own rows what the target gives back. The writer does not touch the rows before the lesson has ended.
+func (n *node) takeBack(t *remoteTable, b *received, now stamp) {
+	b.mark(n.out.rows, n.l.shape.words, givenBackID)
+	for i := range n.l.shape.cells {
+		b.set(n.out.rows, &n.l.shape.cells[i], t.binding[i], now.tick)
 	}
-	row := n.l.shape.row(n.out.rows, index)
-	row[0] = givenBackID
-	n.l.shape.set(row, t.binding, u.Values, now)
 }
 
 // givenBackID is the id of rows that were given back: they need no repetition.

@@ -50,13 +50,13 @@ func (s *session) sendProbe(now stamp) {
 }
 
 // seen takes note that a node was sent a probe's sum. The caller holds the node's in.mu.
-func (l *load) seen(n *node, number uint32, row []uint32, now stamp) {
+func (l *load) seen(n *node, number uint32, sum uint64, now stamp) {
 	owner := l.nodes[number/probesPerNode]
-	if l.probeCell == nil || l.observer(owner.number) != n.number {
+	if l.observer(owner.number) != n.number {
 		return
 	}
 	p := &owner.out.probes[number%probesPerNode]
-	if sent := p.sent.Load(); sent != 0 && l.probeCell.scalar(row) >= p.value.Load() {
+	if sent := p.sent.Load(); sent != 0 && sum >= p.value.Load() {
 		n.in.latency.RecordValue(min(max(now.ns-sent, int64(time.Microsecond)), int64(maxLatency)))
 		p.sent.Store(0)
 	}

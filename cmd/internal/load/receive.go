@@ -25,6 +25,9 @@ func (s *session) define(body []byte) error {
 			last = t.lastID
 		}
 		t = &remoteTable{id: def.ID, def: def, layout: peers.NewLayout(&def), lastID: last}
+		if def.Expire != 0 {
+			t.longest = (def.Expire + lifeSlack).Milliseconds()
+		}
 		t.isSum = s.n.l.To != "" && def.Name == s.n.l.Table+s.n.l.To && s.bind(t)
 		t.isOwn = s.n.isReborn.Load() && def.Name == s.n.l.source.Name && s.bind(t)
 		r.tables[def.ID] = t
@@ -86,83 +89,81 @@ func (s *session) fault(format string, args ...any) {
 	}
 }
 
+// nextUpdate handles the message at the start of b, if it is an update of a common sort of a table that is stored, and gives its length.
+func (s *session) nextUpdate(b []byte, now stamp) (n int) {
+	r := &s.read
+	if r.cur == nil || !r.cur.isStored() {
+		return 0
+	}
+	r.update.Values = r.batch.room(r.cur.layout.Slots())
+	if n = r.cur.layout.NextUpdate(b, &r.update); n > 0 {
+		s.took(&r.update, now)
+	}
+	return n
+}
+
 func (s *session) handleUpdate(f peers.Frame, now stamp) error {
-	r, in := &s.read, &s.n.in
+	r := &s.read
 	if r.cur == nil {
 		return errors.New("update without a table")
 	}
-	t, u := r.cur, &r.update
-	if err := t.layout.ParseUpdate(f.Type, f.Body, u); err != nil {
-		return fmt.Errorf("table `%s`: %w", t.def.Name, err)
+	r.update.Values = r.batch.room(r.cur.layout.Slots())
+	if err := r.cur.layout.ParseUpdate(f.Type, f.Body, &r.update); err != nil {
+		return fmt.Errorf("table `%s`: %w", r.cur.def.Name, err)
 	}
-	t.isUnread = true
-	if t.lastID++; u.Explicit {
-		t.lastID = u.ID
-	}
-	if t.isOwn {
-		s.n.takeBack(t, u, now)
-		in.givenBack++
-		return nil
-	}
-	if !t.isSum {
-		in.others.Add(1)
-		return nil
-	}
-	in.updates.Add(1)
-	index, ok := s.n.l.keys.index(u.Key)
-	if !ok {
-		if s.n.l.isCounting() && s.n.l.isCountedUpdate(t, u) {
-			in.foreign++
-		}
-		return nil
-	}
-	if u.Timed && t.def.Expire != 0 && (u.Expire == 0 || time.Duration(u.Expire)*time.Millisecond > t.def.Expire+lifeSlack) {
-		if in.badLife++; in.badLife == 1 {
-			s.n.l.note("%s was sent key %s with a life of %d ms", s.n.name, s.n.l.keys.text(index), u.Expire)
-		}
-	}
-	if s.n.isIdle && index < s.n.l.firstProbe {
-		return nil
-	}
-	r.batch.add(index, u.Values)
-	if r.batch.n == batchSize {
-		s.storeBatch(now)
-	}
+	s.took(&r.update, now)
 	return nil
 }
 
-// received is a batch of updates of the current table that are decoded and not yet stored: their rows' cache misses overlap (200 ns an update at 1 million keys
-// when each row was written as it came, 70 ns so).
-type received struct {
-	n       int
-	indices [batchSize]uint32
-	values  []uint64 // of each update, one after the other
-	touched uint32   // keeps the touching of rows from being optimised away
-}
-
-func (b *received) add(index uint32, values []uint64) {
-	if b.n == 0 {
-		b.values = b.values[:0]
+// took takes an update of the current table, whose values are in the batch's room.
+func (s *session) took(u *peers.Update, now stamp) {
+	r, n := &s.read, s.n
+	t := r.cur
+	r.taken++
+	if t.lastID++; u.Explicit {
+		t.lastID = u.ID
 	}
-	b.indices[b.n] = index
-	b.values = append(b.values, values...)
-	b.n++
-}
-
-// storeBatch makes the rows show what was received since the last call. It must be called before the current table changes.
-func (s *session) storeBatch(now stamp) {
-	b, n := &s.read.batch, s.n
-	if b.n == 0 {
+	if !t.isStored() {
 		return
 	}
-	for _, index := range b.indices[:b.n] {
-		b.touched += n.in.rows[int(index)*n.l.shape.words]
+	index, ok := n.l.keys.index(u.Key)
+	if !ok {
+		if t.isSum && n.l.isCounting() && n.l.isCountedUpdate(t, u) {
+			n.in.foreign++
+		}
+		return
 	}
-	slots := len(b.values) / b.n
-	for i, index := range b.indices[:b.n] {
-		n.store(s.read.cur, index, b.values[i*slots:(i+1)*slots], now)
+	if t.isSum && u.Timed && t.isWrongLife(u.Expire) {
+		if n.in.badLife++; n.in.badLife == 1 {
+			n.l.note("%s was sent key %s with a life of %d ms", n.name, n.l.keys.text(index), u.Expire)
+		}
 	}
-	b.n = 0
+	if t.isSum && n.isIdle && index < n.l.firstProbe {
+		return
+	}
+	if r.batch.add(index); r.batch.n == batchSize {
+		s.storeBatch(now)
+	}
+}
+
+// storeBatch makes the rows show what was received since the last call, and counts it. It must be called before the current table changes.
+func (s *session) storeBatch(now stamp) {
+	r, n := &s.read, s.n
+	t := r.cur
+	if r.taken == 0 {
+		return
+	}
+	switch t.isUnread = true; {
+	case t.isOwn:
+		n.in.givenBack += r.taken
+		n.takeBack(t, &r.batch, now)
+	case t.isSum:
+		n.in.updates.Add(r.taken)
+		n.store(t, &r.batch, now)
+	default:
+		n.in.others.Add(r.taken)
+	}
+	r.taken, r.batch.n = 0, 0
 }
 
 // isCountedUpdate tells whether an update has a counter that is not 0: zeros are how a target takes back what it sent of keys that are gone.
@@ -178,32 +179,41 @@ func (l *load) isCountedUpdate(t *remoteTable, u *peers.Update) bool {
 // lifeSlack is what an entry may live longer than its table's entries: a busy target may have read its clock long before it took the update.
 const lifeSlack = 5 * time.Second
 
-// store makes a row show what the target says.
-func (n *node) store(t *remoteTable, index uint32, values []uint64, now stamp) {
-	in, shape := &n.in, n.l.shape
-	row := shape.row(in.rows, index)
-	isCounting := n.l.isCounting()
-	row[0] = now.tick | 1
-	for i := range shape.cells {
-		c := &shape.cells[i]
-		slot := t.binding[i]
-		if slot < 0 || c.kind == sticktable.FreqCtr {
+// isWrongLife tells whether no entry of the table can have so much left of its life, ms.
+func (t *remoteTable) isWrongLife(ms uint32) bool {
+	return t.longest != 0 && (ms == 0 || int64(ms) > t.longest)
+}
+
+// store makes rows show what the target says of their sums.
+func (n *node) store(t *remoteTable, b *received, now stamp) {
+	in, l := &n.in, n.l
+	b.mark(in.rows, l.shape.words, now.tick|1)
+	isCounting := l.isCounting()
+	for i := range l.shape.cells {
+		c := &l.shape.cells[i]
+		if c == l.probeCell && t.binding[i] >= 0 {
+			n.sawProbes(b, t.binding[i], now)
+		}
+		change := b.set(in.rows, c, t.binding[i], now.tick)
+		in.totals[i] += change.added
+		if !c.isCounter() {
 			continue
 		}
-		old, v := c.scalar(row), values[slot]
-		if v == old {
-			continue
-		}
-		if c.isCounter() {
+		if change.moved != 0 {
 			in.changed = now.ns
-			if v < old && isCounting {
-				in.wentBack++
-			}
 		}
-		in.totals[i] += v - old
+		if isCounting {
+			in.wentBack += change.shrank
+		}
 	}
-	shape.set(row, t.binding, values, now)
-	if first := n.l.firstProbe; index >= first {
-		n.l.seen(n, index-first, row, now)
+}
+
+// sawProbes takes note of the probes' sums in a batch, each of which has its value at a slot.
+func (n *node) sawProbes(b *received, slot int, now stamp) {
+	first := n.l.firstProbe
+	for k, index := range b.indices[:b.n] {
+		if index >= first {
+			n.l.seen(n, index-first, b.values[k*b.slots+slot], now)
+		}
 	}
 }

@@ -102,14 +102,11 @@ func (s *session) writePiece() error {
 // written. It fails if the recording is not what was recorded.
 func (n *node) retime() error {
 	l := n.l
-	var u peers.Update
+	u := peers.Update{Values: make([]uint64, l.shape.layout.Slots())}
 	for i := range n.out.recording.pieces {
 		p := &n.out.recording.pieces[i]
 		for text := p.text; len(text) > 0; {
-			f, size, err := peers.ParseFrame(text, peers.MaxFrame)
-			if err == nil && size > 0 {
-				err = l.shape.layout.ParseUpdate(f.Type, f.Body, &u)
-			}
+			size, err := l.shape.parseUpdate(text, &u)
 			index, ok := l.keys.index(u.Key)
 			if err != nil || size == 0 || !ok {
 				return fmt.Errorf("the recording of `%s` is broken in piece %d: %v", n.name, i, err)
@@ -120,6 +117,18 @@ func (n *node) retime() error {
 		p.text = nil
 	}
 	return nil
+}
+
+// parseUpdate reads the update at the start of b, of the table that nodes count in, and gives its length; 0 if it is not all there.
+func (s *shape) parseUpdate(b []byte, u *peers.Update) (n int, err error) {
+	if n = s.layout.NextUpdate(b, u); n > 0 {
+		return n, nil
+	}
+	f, n, err := peers.ParseFrame(b, peers.MaxFrame)
+	if err == nil && n > 0 {
+		err = s.layout.ParseUpdate(f.Type, f.Body, u)
+	}
+	return n, err
 }
 
 // retime gives a row's rates the age that an update said at a moment.

@@ -58,7 +58,7 @@ type ack struct{ table, id uint32 }
 
 func newSession(n *node, a arrival) *session {
 	s := &session{n: n, conn: a.conn}
-	s.read.init(a.unread, n.l.shape.layout.Slots())
+	s.read.init(a.unread)
 	s.writer.init(n)
 	if tcp, ok := a.conn.(*net.TCPConn); ok {
 		tcp.SetWriteBuffer(sendBuffer)
@@ -113,6 +113,7 @@ type reader struct {
 	tables     map[uint32]*remoteTable
 	cur        *remoteTable // nil: updates are of no known table
 	update     peers.Update
+	taken      uint64 // updates of cur that are not counted yet
 	batch      received
 	acked      time.Time
 	deadline   time.Time
@@ -125,16 +126,19 @@ type remoteTable struct {
 	layout   *peers.Layout
 	binding  []int // by cell: first slot of its value, -1: not in the table
 	isSum    bool
-	isOwn    bool // what the node counted before it forgot it
+	isOwn    bool  // what the node counted before it forgot it
+	longest  int64 // that an entry of it may live, ms; 0: without end
 	lastID   uint32
 	isUnread bool // updates came that were not acknowledged
 }
 
-func (r *reader) init(unread []byte, slots int) {
+// isStored tells whether what comes of it is more than counted.
+func (t *remoteTable) isStored() bool { return t.isSum || t.isOwn }
+
+func (r *reader) init(unread []byte) {
 	r.buf = make([]byte, readSize+peers.MaxFrame)
 	r.end = copy(r.buf, unread)
 	r.tables = map[uint32]*remoteTable{}
-	r.update.Values = make([]uint64, 0, slots)
 }
 
 func (s *session) readLoop(ctx context.Context) error {
@@ -218,30 +222,39 @@ func (s *session) hold(ctx context.Context) {
 
 // handleBuffered handles the whole messages in the buffer, which were read at a moment.
 func (s *session) handleBuffered(now stamp) error {
-	r, in := &s.read, &s.n.in
+	in := &s.n.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	err := s.handleAll(now)
+	s.storeBatch(now)
+	s.acknowledge()
+	return err
+}
+
+func (s *session) handleAll(now stamp) error {
+	r := &s.read
 	for r.start < r.end {
-		f, n, err := peers.ParseFrame(r.buf[r.start:r.end], peers.MaxFrame)
-		if err != nil {
-			return err
+		b := r.buf[r.start:r.end]
+		if n := s.nextUpdate(b, now); n > 0 {
+			r.start += n
+			continue
 		}
-		if n == 0 {
-			break
+		f, n, err := peers.ParseFrame(b, peers.MaxFrame)
+		if err != nil || n == 0 {
+			return err
 		}
 		r.start += n
 		if err := s.handle(f, now); err != nil {
 			return err
 		}
 	}
-	s.storeBatch(now)
-	s.acknowledge()
 	return nil
 }
 
 func (s *session) handle(f peers.Frame, now stamp) error {
 	switch f.Class {
 	case peers.Control:
+		s.storeBatch(now) // what a lesson taught is there when its end is told
 		s.handleControl(f.Type)
 	case peers.Error:
 		return fmt.Errorf("the target reports: %s", f)

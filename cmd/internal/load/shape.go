@@ -159,24 +159,6 @@ func (s *shape) values(values []uint64, row []uint32, now uint32) {
 	}
 }
 
-// set makes a row show what an update says, whose slots are bound to the cells.
-func (s *shape) set(row []uint32, binding []int, values []uint64, now stamp) {
-	for i := range s.cells {
-		c := &s.cells[i]
-		slot := binding[i]
-		switch {
-		case slot < 0:
-		case c.kind == sticktable.FreqCtr:
-			row[c.word+rateTick] = (now.tick - uint32(values[slot])) &^ 1
-			row[c.word+rateCurr], row[c.word+ratePrev] = uint32(values[slot+1]), uint32(values[slot+2])
-		case c.kind == sticktable.ULongLong:
-			setWide(row[c.word:], values[slot])
-		default:
-			row[c.word] = uint32(values[slot])
-		}
-	}
-}
-
 // scalar is a cell's value in a row, of a cell that is no rate.
 func (c *cell) scalar(row []uint32) uint64 {
 	if c.kind == sticktable.ULongLong {

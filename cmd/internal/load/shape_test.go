@@ -60,7 +60,7 @@ func TestValuesOverTheWire(t *testing.T) {
 	c.Target = "nowhere"
 	n := newLoad(c).nodes[0]
 	s := &session{n: n}
-	s.read.init(nil, 0)
+	s.read.init(nil)
 	s.writer.init(n)
 	l := n.l
 	index := uint32(greatEvery / 2)

@@ -20,7 +20,9 @@ type Report struct {
 	Keys      int      `json:"keys"`
 	Order     string   `json:"order"`
 	Spread    string   `json:"distribution"`
+	Known     bool     `json:"known,omitempty"`        // the target had keys of the table before the run
 	LoadAvg   string   `json:"load_average,omitempty"` // of the machine before the run: of the last 1, 5 and 15 minutes
+	Ended     string   `json:"ended_early,omitempty"`  // why the run ended before its time
 	Stages    []Stage  `json:"stages"`
 	Latency   *Latency `json:"latency,omitempty"`
 	Looks     []Look   `json:"looks,omitempty"`
@@ -44,9 +46,10 @@ func seconds(d time.Duration) Seconds { return Seconds(d.Seconds()) }
 // Stage is the fill or the load.
 type Stage struct {
 	Name    string  `json:"name"`
-	Sending Seconds `json:"sending_s"` // until the last push
-	Seconds Seconds `json:"seconds"`   // until all sums were right
-	Settled bool    `json:"settled"`   // whether they were, within the limit
+	Sending Seconds `json:"sending_s"`     // until the last push
+	Seconds Seconds `json:"seconds"`       // until all sums were right
+	Settled bool    `json:"settled"`       // whether they were, within the limit
+	IsCut   bool    `json:"cut,omitempty"` // the run ended in the middle of it
 
 	UpdatesIn  uint64 `json:"updates_in"`  // pushed to the target
 	UpdatesOut uint64 `json:"updates_out"` // pushed by the target
@@ -139,7 +142,7 @@ func (r *Report) IsRight() bool { return r.Verdict() == "" }
 func (r *Report) Verdict() string {
 	var parts []string
 	for i := range r.Stages {
-		if !r.Stages[i].Settled {
+		if s := &r.Stages[i]; !s.Settled && !s.IsCut {
 			parts = append(parts, r.Stages[i].Name+" not complete")
 		}
 	}
@@ -153,6 +156,9 @@ func (r *Report) Verdict() string {
 	}
 	if r.BadLife > 0 {
 		parts = append(parts, fmt.Sprintf("%d sums live wrong", r.BadLife))
+	}
+	if r.Ended != "" {
+		parts = append(parts, "ended early: "+r.Ended)
 	}
 	return strings.Join(append(parts, r.Faults...), ", ")
 }
@@ -175,6 +181,9 @@ func (l *load) newReport() *Report {
 	if l.To != "" {
 		r.Sum = l.sum.Name
 	}
+	for _, n := range l.nodes {
+		r.Known = r.Known || n.in.updates.Load()+n.in.others.Load() > 0
+	}
 	return r
 }
 
@@ -191,9 +200,6 @@ type measurement struct {
 
 func (l *load) measure() (measurement, error) {
 	samples, err := l.sample(nil)
-	if err != nil {
-		return measurement{}, err
-	}
 	m := samples[0]
 	for _, n := range l.nodes {
 		m.in += n.out.sent.Load()
@@ -202,7 +208,7 @@ func (l *load) measure() (measurement, error) {
 		m.inBytes += n.out.bytes.Load()
 		m.outB += n.in.bytes.Load()
 	}
-	return m, nil
+	return m, err
 }
 
 func (l *load) newStage(at stage, before, after measurement, sending time.Duration, isSettled bool) *Stage {

@@ -49,6 +49,8 @@ type load struct {
 	shown time.Time   // when progress was last told
 	used  usage       // by the target, as it was seen last
 
+	hasKeys bool // the target had the keys before the stage
+
 	mu    sync.Mutex
 	notes []string
 }
@@ -191,6 +193,7 @@ func (l *load) playStages(ctx context.Context, r *Report) error {
 		played, err := l.playStage(ctx, at)
 		if played != nil {
 			r.Stages = append(r.Stages, *played)
+			l.hasKeys = true
 		}
 		if err != nil {
 			return err

@@ -31,6 +31,8 @@ type node struct {
 
 	isFlaky bool // it reconnects and restarts
 
+	updatesBefore uint64 // that it was sent before anything was pushed
+
 	isReborn atomic.Bool // it has forgotten everything once
 
 	out output
@@ -210,7 +212,7 @@ func (n *node) dial(ctx context.Context) (arrival, error) {
 		n.failed(err)
 		return arrival{}, nil
 	}
-	n.failed(errNoAnswer)
+	n.awaitsAnswer()
 	conn.SetDeadline(time.Now().Add(silenceLimit))
 	r := bufio.NewReader(conn)
 	status, err := n.hello(conn, r)
@@ -235,9 +237,11 @@ func (n *node) hello(conn net.Conn, r *bufio.Reader) (peers.Status, error) {
 		_, err = r.Peek(1)
 	}
 	if err != nil {
+		why := errNoAnswer
 		if !isTimeout(err) {
-			n.failed(fmt.Errorf("the connection was accepted, but ended at the hello: %w", err))
+			why = fmt.Errorf("the connection was accepted, but ended at the hello: %w", err)
 		}
+		n.failed(why)
 		return peers.StatusNone, nil
 	}
 	first, _ := r.Peek(r.Buffered())
@@ -293,6 +297,13 @@ func (n *node) refused(s peers.Status) error {
 		return nil
 	}
 	return fmt.Errorf("the target `%s` refuses node `%s` with `%d`: %s", n.l.TargetName, n.name, int(s), s.Explain())
+}
+
+// awaitsAnswer is what there is to say until the first hello is answered.
+func (n *node) awaitsAnswer() {
+	n.mu.Lock()
+	n.lastError = cmp.Or(n.lastError, errNoAnswer)
+	n.mu.Unlock()
 }
 
 func (n *node) failed(err error) {

@@ -14,18 +14,23 @@ const (
 	leastPatience = silenceLimit + ackEvery + beatEvery // with a load that stands still
 )
 
-// isAnswered tells whether the target has answered anything of what was pushed: has defined the table of sums, or acknowledged updates where no sums are expected.
+// isAnswered tells whether the target has answered anything of what was pushed: sent sums, if only in a table that is wrong, or acknowledged updates where no sums
+// are expected.
 func (l *load) isAnswered() bool {
 	return slices.ContainsFunc(l.nodes, func(n *node) bool {
-		return l.To == "" && n.out.acked.Load() != 0 || slices.Contains(n.tables(), l.sum.Name)
+		if l.To == "" {
+			return n.out.acked.Load() != 0
+		}
+		_, isWrong := n.tables()
+		return isWrong || n.in.updates.Load() > n.updatesBefore
 	})
 }
 
-// tables are those that the target has defined to the node.
-func (n *node) tables() []string {
+// tables are those that the target has defined to the node, and whether that of sums is wrong.
+func (n *node) tables() (names []string, isWrong bool) {
 	n.in.mu.Lock()
 	defer n.in.mu.Unlock()
-	return slices.Clone(n.in.heard)
+	return slices.Clone(n.in.heard), len(n.in.faults) > 0
 }
 
 // unanswered says what may be wrong when nothing of what was pushed was answered.
@@ -35,19 +40,24 @@ func (l *load) unanswered() error {
 			l.source.Name, l.source.KeyString(), l.source.StoreString())
 	}
 	var others []string
+	lacks := "defined no"
 	for _, n := range l.nodes {
-		for _, name := range n.tables() {
-			if name != l.source.Name && !slices.Contains(others, "`"+name+"`") {
-				others = append(others, "`"+name+"`")
+		names, _ := n.tables()
+		for _, name := range names {
+			switch quoted := "`" + name + "`"; {
+			case name == l.sum.Name:
+				lacks = "sent nothing of"
+			case name != l.source.Name && !slices.Contains(others, quoted):
+				others = append(others, quoted)
 			}
 		}
 	}
 	defined := ""
 	if len(others) > 0 {
-		defined = ", but " + strings.Join(others, ", ")
+		defined = ", but has " + strings.Join(others, ", ")
 	}
-	return fmt.Errorf("the target has defined no table `%s`%s: does it sum `%s` to `%s`? see --table, --from, --to; a HAProxy that only receives is loaded with --receive-only",
-		l.sum.Name, defined, l.From, l.To)
+	return fmt.Errorf("the target has %s table `%s`%s: does it sum `%s` to `%s`? see --table, --from, --to; a HAProxy that only receives is loaded with --receive-only",
+		lacks, l.sum.Name, defined, l.From, l.To)
 }
 
 // watch notices that nodes push nothing any more, though not all are done.

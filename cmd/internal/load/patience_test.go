@@ -164,7 +164,7 @@ func TestOtherSums(t *testing.T) {
 	l := newLoad(config("lb1", "lb2"))
 	l.nodes[0].in.heard = []string{"t.raw", "t.aggr"}
 	l.nodes[1].in.heard = []string{"t.aggr"}
-	if err := l.unanswered(); !strings.HasPrefix(err.Error(), "the target has defined no table `t.sum`, but `t.aggr`: does it sum ") {
+	if err := l.unanswered(); !strings.HasPrefix(err.Error(), "the target has defined no table `t.sum`, but has `t.aggr`: does it sum ") {
 		t.Error(err)
 	}
 }
@@ -197,6 +197,9 @@ func TestEndsEarly(t *testing.T) {
 			r, err := Run(ctx, c)
 			if err == nil || err.Error() != want || r == nil {
 				t.Fatal(err)
+			}
+			if fill := r.Stage("fill"); fill.Target.PerKey == 0 && fill.Target.Growth != 0 || r.Stage("load").Target.PerKey != 0 {
+				t.Errorf("%+v", r.Stages)
 			}
 			if s := r.Stage("load"); s == nil || !s.IsCut || s.UpdatesIn < 5000 || s.Target == nil || s.Target.RSS <= 0 || s.Latency == nil {
 				t.Errorf("%+v", s)

@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,7 +74,7 @@ type Usage struct {
 	PerMoved  float64 `json:"cpu_ns_per_update_in_and_out"`
 	RSS       int64   `json:"rss_bytes"`
 	Growth    int64   `json:"rss_growth_bytes"`
-	PerKey    float64 `json:"rss_growth_bytes_per_key"`
+	PerKey    float64 `json:"rss_growth_bytes_per_key,omitempty"` // 0 where the keys were there before
 }
 
 // Latency is the time from a push on one node to the sum on another, in milliseconds.
@@ -182,8 +183,11 @@ func (l *load) newReport() *Report {
 		r.Sum = l.sum.Name
 	}
 	for _, n := range l.nodes {
-		r.Known = r.Known || n.in.updates.Load()+n.in.others.Load() > 0
+		n.updatesBefore = n.in.updates.Load()
+		names, _ := n.tables()
+		r.Known = r.Known || n.updatesBefore > 0 || slices.Contains(names, l.source.Name) // sums, or what a node of this name counted
 	}
+	l.hasKeys = r.Known
 	return r
 }
 
@@ -236,7 +240,9 @@ func (l *load) usage(s *Stage, before, after usage) *Usage {
 	u := &Usage{CPU: seconds(cpu), RSS: after.rss, Growth: after.rss - before.rss}
 	u.PerUpdate = float64(cpu.Nanoseconds()) / float64(max(1, s.UpdatesIn))
 	u.PerMoved = float64(cpu.Nanoseconds()) / float64(max(1, s.UpdatesIn+s.UpdatesOut))
-	u.PerKey = float64(u.Growth) / float64(l.Keys)
+	if !l.hasKeys {
+		u.PerKey = float64(u.Growth) / float64(l.Keys)
+	}
 	return u
 }
 

@@ -16,6 +16,8 @@ const (
 	exitWrong  = 1 // sums are wrong, or did not come in time
 	exitUsage  = 2 // wrong flag or argument
 	exitFailed = 3 // the load could not be played
+
+	exitInterrupted = 130 // as shells have it
 )
 
 // command is one invocation: everything it may touch of the process.
@@ -23,6 +25,7 @@ type command struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            func(string) string
+	args           []string
 }
 
 // exit is an error that only carries an exit code: what there is to say has been said.
@@ -46,6 +49,7 @@ func (c *command) main(args []string) (status int) {
 			status = exitFailed
 		}
 	}()
+	c.args = args
 	err := c.app().Run(append([]string{"stktload"}, args...))
 	var code exit
 	var usage usageError
@@ -63,7 +67,7 @@ func (c *command) main(args []string) (status int) {
 }
 
 func (c *command) app() *cli.App {
-	usage := func(ctx *cli.Context, err error, _ bool) error { return usageError{explain(ctx, err)} }
+	usage := func(ctx *cli.Context, err error, _ bool) error { return usageError{c.explain(ctx, err)} }
 	commands := []*cli.Command{c.compareCommand(), c.scaleCommand(), c.memoryCommand(), c.linearCommand(), c.latencyCommand(), c.recoverCommand(), c.plotCommand()}
 	for _, one := range commands {
 		one.OnUsageError = usage
@@ -76,7 +80,8 @@ func (c *command) app() *cli.App {
 		Description: "Plays HAProxy nodes against anything that speaks the peers protocol. Each node counts in a table NAME.raw, pushes what it counted, and\n" +
 			"reads the sums that the target pushes as NAME.sum. First each key is pushed once (the fill), then the load is. At the end every\n" +
 			"field of every sum on every node is compared with what the nodes counted, several times, some seconds apart. With --pid the\n" +
-			"target's CPU time and memory are told. Exits with 0 when all is right, 1 when not, 3 when the target cannot be loaded.",
+			"target's CPU time and memory are told. Numbers may end with k and m: --keys 300k. Exits with 0 when all is right, 1 when not, 2 for a\n" +
+			"mistake on the command line, 3 when the target cannot be loaded, and 130 when it was interrupted, with what was measured until then.\n\n" + legend,
 		Reader:                    c.stdin,
 		Writer:                    c.stdout,
 		ErrWriter:                 c.stderr,

@@ -46,7 +46,7 @@ func (c *command) compare(stop context.Context, ctx *cli.Context, s *stand) (*Re
 	for _, order := range list(ctx.String("orders")) {
 		cfg.Order = load.Order(order)
 		if err := s.compareOrder(stop, ctx.Int("runs"), r, cfg); err != nil {
-			return nil, err
+			return r, err
 		}
 	}
 	return r, nil

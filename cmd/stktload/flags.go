@@ -28,7 +28,7 @@ const (
 
 func targetFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Category: whom, Name: "target", Usage: "`ADDRESS` to dial, host:port or a UNIX socket's path; without it the target must dial"},
+		&cli.StringFlag{Category: whom, Name: "target", Usage: "`ADDRESS` to dial, HOST:PORT or a UNIX socket's path; without it the target must dial"},
 		&cli.StringFlag{Category: whom, Name: "target-name", Usage: "the target's own peer `NAME`"},
 		&cli.IntFlag{Category: whom, Name: "nodes", Value: 2, Usage: "play `N` nodes"},
 		&cli.StringFlag{Category: whom, Name: "local-names", Usage: "the nodes' peer `NAMES`, with commas between them, default lb1,lb2…"},
@@ -52,34 +52,35 @@ func tableFlags() []cli.Flag {
 
 func loadFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.IntFlag{Category: how, Name: "keys", Value: 100_000, Usage: "number of keys"},
+		countFlag(how, "keys", 100_000, "number of keys"),
 		&cli.StringFlag{Category: how, Name: "order", Value: string(load.Scattered), Usage: "of the keys: scattered or in-order"},
 		&cli.StringFlag{Category: how, Name: "distribution", Value: string(load.Uniform), Usage: "of the updates over the keys: uniform or zipf"},
 		&cli.Float64Flag{Category: how, Name: "zipf-exponent", Value: 1, Usage: "how uneven zipf is"},
 		&cli.Uint64Flag{Category: how, Name: "seed", Value: 1, Usage: "of whatever is random"},
-		&cli.IntFlag{Category: how, Name: "updates", Usage: "send `N` updates in all"},
+		countFlag(how, "updates", 0, "send `N` updates in all"),
 		&cli.DurationFlag{Category: how, Name: "duration", Value: 10 * time.Second, Usage: "instead of --updates: load for so long"},
-		&cli.IntFlag{Category: how, Name: "rate", Usage: "updates a second in all, default as fast as the target takes them"},
+		countFlag(how, "rate", 0, "updates a second in all, default as fast as the target takes them"),
 		&cli.DurationFlag{Category: how, Name: "tick", Value: time.Millisecond, Usage: "with --rate: how often a node writes what is due"},
 		&cli.BoolFlag{Category: how, Name: "no-fill", Usage: "do not push each key once before the load"},
 		&cli.BoolFlag{Category: how, Name: "recorded", Usage: "encode the load before it begins, and decode the sums when it is over: leaves the machine to the target; with --updates only"},
-		&cli.IntFlag{Category: how, Name: "probes", Value: 200, Usage: "updates a second and node that are timed until another node has their sum"},
-		&cli.IntFlag{Category: how, Name: "reconnects", Usage: "each node drops its session `N` times during the load"},
-		&cli.IntFlag{Category: how, Name: "restarts", Usage: "each node restarts with nothing `N` times during the load, and is given back what the target knows of it"},
+		countFlag(how, "probes", 200, "updates a second and node that are timed until another node has their sum"),
+		&cli.IntFlag{Category: how, Name: "reconnects", Usage: "each node drops its session `N` times during the load; see --flaky"},
+		&cli.IntFlag{Category: how, Name: "restarts", Usage: "each node restarts with nothing `N` times during the load, and is given back what the target knows of it; see --flaky"},
+		&cli.StringFlag{Category: how, Name: "flaky", Usage: "`NAMES` of the nodes that reconnect and restart, default all but those that are deaf or idle"},
 		&cli.StringFlag{Category: how, Name: "idle", Usage: "`NAMES` of nodes that push nothing but updates that are timed; then only theirs are"},
-		&cli.IntFlag{Category: how, Name: "fill-rate", Usage: "updates a second in all while each key is pushed once, default as fast as the target takes them"},
+		countFlag(how, "fill-rate", 0, "updates a second in all while each key is pushed once, default as fast as the target takes them"),
 		&cli.StringFlag{Category: how, Name: "events", Usage: "`LIST` of what happens behind the load: relearn, forget, fade"},
 		&cli.DurationFlag{Category: how, Name: "linger", Value: 2 * time.Second, Usage: "with --events: how long idle nodes go on behind each"},
-		&cli.DurationFlag{Category: how, Name: "away", Value: 100 * time.Millisecond, Usage: "for how long, each time"},
-		&cli.StringFlag{Category: how, Name: "deaf", Usage: "`NAMES` of nodes that do not read during the load"},
+		&cli.DurationFlag{Category: how, Name: "away", Value: 100 * time.Millisecond, Usage: "how long a node stays away after each --reconnects and --restarts"},
+		&cli.StringFlag{Category: how, Name: "deaf", Usage: "`NAMES` of nodes that do not read during the load; they take no part in --reconnects and --restarts"},
 		&cli.StringFlag{Category: how, Name: "slow", Usage: "`NAMES` of nodes that read slowly during the load"},
-		&cli.IntFlag{Category: how, Name: "slow-rate", Value: 64 << 10, Usage: "how slowly, in bytes a second"},
+		countFlag(how, "slow-rate", 64_000, "how slowly, in bytes a second"),
 	}
 }
 
 func reportFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.DurationFlag{Category: tells, Name: "settle", Value: 30 * time.Second, Usage: "limit for the sums to be complete after the last push"},
+		&cli.DurationFlag{Category: tells, Name: "settle", Value: 30 * time.Second, Usage: "limit for the sums to be complete after the last push, and for the load to stand still"},
 		&cli.IntFlag{Category: tells, Name: "looks", Value: 3, Usage: "compare all sums `N` times"},
 		&cli.DurationFlag{Category: tells, Name: "look-every", Value: 2 * time.Second, Usage: "time between two comparisons"},
 		&cli.BoolFlag{Category: tells, Name: "json", Usage: "write the report as JSON"},
@@ -96,7 +97,7 @@ func config(ctx *cli.Context) (load.Config, error) {
 		Target: ctx.String("target"), TargetName: ctx.String("target-name"), Nodes: names(ctx), Listen: list(ctx.String("listen")),
 		Connect: ctx.Duration("connect-timeout"), Linger: ctx.Duration("linger"), PID: ctx.Int("pid"),
 		Table: ctx.String("table"), From: ctx.String("from"), To: ctx.String("to"),
-		Reconnects: ctx.Int("reconnects"), Restarts: ctx.Int("restarts"), Idle: list(ctx.String("idle")), FillRate: ctx.Int("fill-rate"), Away: ctx.Duration("away"), Deaf: list(ctx.String("deaf")), Slow: list(ctx.String("slow")), SlowRate: ctx.Int("slow-rate"),
+		Reconnects: ctx.Int("reconnects"), Restarts: ctx.Int("restarts"), Idle: list(ctx.String("idle")), FillRate: ctx.Int("fill-rate"), Away: ctx.Duration("away"), Flaky: list(ctx.String("flaky")), Deaf: list(ctx.String("deaf")), Slow: list(ctx.String("slow")), SlowRate: ctx.Int("slow-rate"),
 		Settle: ctx.Duration("settle"), Looks: ctx.Int("looks"), LookEvery: ctx.Duration("look-every"),
 	}
 	if ctx.Bool("receive-only") {

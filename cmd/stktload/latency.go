@@ -23,10 +23,10 @@ func (c *command) latencyCommand() *cli.Command {
 			"times looks at nothing but what is timed, or its own work would be timed too.",
 		Flags: slices.Concat(trialFlags(1), loadFlag("duration", "updates", "linger"), []cli.Flag{
 			keysFlag(),
-			&cli.IntFlag{Category: how, Name: "rate", Value: 100_000, Usage: "`N` updates a second beside those that are timed"},
-			&cli.IntFlag{Category: how, Name: "probes", Value: 500, Usage: "`N` timed updates a second and node"},
-			&cli.IntFlag{Category: how, Name: "many-keys", Value: 10_000_000, Usage: "number of keys for the longest stalls; 0 leaves that out"},
-			&cli.IntFlag{Category: how, Name: "grow-rate", Value: 250_000, Usage: "updates a second at which that many keys come: more, and two cores have no time left"},
+			countFlag(how, "rate", 100_000, "`N` updates a second beside those that are timed"),
+			countFlag(how, "probes", 500, "`N` timed updates a second and node"),
+			countFlag(how, "many-keys", 10_000_000, "number of keys for the longest stalls; 0 leaves that out"),
+			countFlag(how, "grow-rate", 250_000, "updates a second at which that many keys come: more, and two cores have no time left"),
 			&cli.DurationFlag{Category: how, Name: "fade-expire", Value: 3 * time.Minute, Usage: "life of that many keys until they expire, longer than they take to come"},
 		}),
 		Action: c.measured(func(stop context.Context, ctx *cli.Context, s *stand) (*Result, error) { return s.latency(stop, ctx) }),
@@ -51,7 +51,7 @@ func (s *stand) latency(stop context.Context, ctx *cli.Context) (*Result, error)
 		for _, c := range cases {
 			report, err := s.loadStktc(stop, c.cfg, options{more: c.more})
 			if err != nil {
-				return nil, err
+				return r, err
 			}
 			r.check(c.at, run, report)
 			for i := range report.Stages {

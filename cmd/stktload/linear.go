@@ -23,8 +23,8 @@ func (c *command) linearCommand() *cli.Command {
 		Flags: slices.Concat(trialFlags(1), []cli.Flag{
 			keysListFlag("10000,30000,100000,300000,1000000,3000000,10000000"),
 			listFlag("nodes", "2,4,8,16,32,64", "numbers of nodes"),
-			&cli.IntFlag{Category: how, Name: "nodes-keys", Value: 100_000, Usage: "number of keys with these nodes"},
-			&cli.IntFlag{Category: how, Name: "updates", Usage: "`N` updates of each load, default four laps and at least 2 million"},
+			countFlag(how, "nodes-keys", 100_000, "number of keys with these nodes"),
+			countFlag(how, "updates", 0, "`N` updates of each load, default four laps and at least 2 million"),
 		}),
 		Action: c.measured(func(stop context.Context, ctx *cli.Context, s *stand) (*Result, error) { return s.linear(stop, ctx) }),
 	}
@@ -55,7 +55,7 @@ func (s *stand) linear(stop context.Context, ctx *cli.Context) (*Result, error) 
 	for run := range ctx.Int("runs") {
 		for _, at := range points {
 			if err := s.linearPoint(stop, run, r, at, cfg); err != nil {
-				return nil, err
+				return r, err
 			}
 		}
 	}

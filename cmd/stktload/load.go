@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,7 +16,7 @@ import (
 // load runs one load and reports.
 func (c *command) load(ctx *cli.Context) error {
 	if ctx.Args().Present() {
-		return usagef("%q is neither a command nor a flag; see stktload --help", ctx.Args().First())
+		return usagef("%q is neither a command nor a flag%s; see stktload --help", ctx.Args().First(), didYouMean(ctx.Args().First(), commandNames(ctx)))
 	}
 	cfg, err := config(ctx)
 	if err != nil {
@@ -30,16 +31,26 @@ func (c *command) load(ctx *cli.Context) error {
 	defer cancel()
 	report, err := load.Run(stop, cfg)
 	bar.clear()
-	if err != nil {
-		return err
+	var failed error
+	if report != nil {
+		failed = c.print(report, ctx.Bool("json"))
 	}
-	if err := c.print(report, ctx.Bool("json")); err != nil {
-		return err
-	}
-	if !report.IsRight() {
+	switch {
+	case err != nil:
+		return c.interrupted(stop, err)
+	case failed == nil && !report.IsRight():
 		return exit(exitWrong)
 	}
-	return nil
+	return failed
+}
+
+// interrupted makes the exit code of an error that came with a signal.
+func (c *command) interrupted(stop context.Context, err error) error {
+	if err == nil || stop.Err() == nil {
+		return err
+	}
+	fmt.Fprintln(c.stderr, "stktload: interrupted")
+	return exit(exitInterrupted)
 }
 
 func (c *command) print(r *load.Report, asJSON bool) error {

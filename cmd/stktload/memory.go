@@ -22,7 +22,7 @@ func (c *command) memoryCommand() *cli.Command {
 		Flags: slices.Concat(trialFlags(1), []cli.Flag{
 			keysListFlag("1000000,10000000"),
 			listFlag("peers", "64", "numbers of configured peers, of which two are there"),
-			&cli.IntFlag{Category: how, Name: "deaf-updates", Value: 15_000_000, Usage: "`N` updates past a node that does not read"},
+			countFlag(how, "deaf-updates", 15_000_000, "`N` updates past a node that does not read"),
 		}),
 		Action: c.measured(func(stop context.Context, ctx *cli.Context, s *stand) (*Result, error) { return s.memory(stop, ctx) }),
 	}
@@ -48,16 +48,16 @@ func (s *stand) memory(stop context.Context, ctx *cli.Context) (*Result, error) 
 	for run := range ctx.Int("runs") {
 		for _, n := range keys {
 			if err := s.memoryOf(stop, run, r, cfg, n, 2); err != nil {
-				return nil, err
+				return r, err
 			}
 		}
 		for _, p := range peers {
 			if err := s.memoryOf(stop, run, r, cfg, keys[0], p); err != nil {
-				return nil, err
+				return r, err
 			}
 		}
 		if err := s.memoryPastDeaf(stop, run, r, cfg, max(1, keys[0]/10), ctx.Int("deaf-updates")); err != nil {
-			return nil, err
+			return r, err
 		}
 	}
 	return r, nil

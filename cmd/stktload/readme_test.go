@@ -36,6 +36,10 @@ var readmeRows = []shown{
 		{"", "scattered, " + known, ourCPU}, {"HAProxy", "scattered, " + known, theirCPU}}},
 	{"CPU of an update in or out, flat out", "linear", []shownFigure{
 		{"2 nodes", byNodes + "2 nodes", perUpdateMoved}, {"16", byNodes + "16 nodes", perUpdateMoved}, {"64", byNodes + "64 nodes", perUpdateMoved}}},
+	{"CPU of an update in, its sums to all nodes included, flat out, 1 M keys", "sizing", []shownFigure{
+		{"2 nodes", byNodes + "2 nodes", perUpdateIn}, {"5", byNodes + "5 nodes", perUpdateIn}, {"16", byNodes + "16 nodes", perUpdateIn}}},
+	{"memory of a key that all nodes count, 1 M keys", "sizing", []shownFigure{
+		{"2 nodes", byNodes + "2 nodes", growthAKey}, {"5", byNodes + "5 nodes", growthAKey}, {"16", byNodes + "16 nodes", growthAKey}}},
 	{"updates in, flat out, 1 M keys", "scale", []shownFigure{{"1 core", "GOMAXPROCS=1", updatesIn}, {"2 cores", "GOMAXPROCS=2", updatesIn}}},
 	{"memory of a key with 2 contributors", "memory", []shownFigure{
 		{"", "1 M keys, 2 of 2 peers there", growthAKey}, {"with 64 peers configured", "1 M keys, 2 of 64 peers there", growthAKey},
@@ -83,13 +87,13 @@ func figuresTable(t *testing.T) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	var machines, haproxies []string
-	b.WriteString("| what | measured |\n|---|---|\n")
+	b.WriteString("| what | measured | by `stktload` |\n|---|---|---|\n")
 	for _, row := range readmeRows {
 		r := keptResult(t, row.file)
 		if r == nil {
 			continue
 		}
-		fmt.Fprintf(&b, "| %s | %s |\n", row.what, row.text(t, r))
+		fmt.Fprintf(&b, "| %s | %s | `%s` |\n", row.what, row.text(t, r), r.commandLine())
 		m := r.Machine
 		m.LoadAvg, m.HAProxy = "", "" // how busy it was stands in the result
 		machines = addOnce(machines, m.String())
@@ -99,6 +103,17 @@ func figuresTable(t *testing.T) []byte {
 	}
 	fmt.Fprintf(&b, "\nMedians (lowest to highest run, where they are a tenth apart), every field of every sum checked (of latency, on the nodes that load); %s.\n", strings.Join(append(machines, haproxies...), "; "))
 	return b.Bytes()
+}
+
+// commandLine is what made the result, without the programs' paths.
+func (r *Result) commandLine() string {
+	line := r.Command
+	for _, f := range r.Flags {
+		if name, value, _ := strings.Cut(f, "="); !strings.HasPrefix(value, "/") {
+			line += " " + name + " " + value
+		}
+	}
+	return line
 }
 
 func addOnce(list []string, s string) []string {
@@ -178,6 +193,19 @@ func TestKeptResults(t *testing.T) {
 		if c.app().Command(r.Command) == nil {
 			t.Errorf("%s is of `%s`, which is no command", name, r.Command)
 		}
+	}
+}
+
+// TestREADMESizing: the README's example of sizing is the one that a script runs.
+func TestREADMESizing(t *testing.T) {
+	script, err := os.ReadFile("testdata/script/sizing.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(script), "-- size.sh --\n")
+	want := "    " + strings.ReplaceAll(strings.TrimSpace(example), "\n", "\n    ") + "\n"
+	if readme, err := os.ReadFile("../../README.md"); err != nil || !strings.Contains(string(readme), want) {
+		t.Errorf("README.md has not (%v)\n%s", err, want)
 	}
 }
 

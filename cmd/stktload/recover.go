@@ -29,7 +29,7 @@ func (c *command) recoverCommand() *cli.Command {
 			"be as it was before or as it must be now, never in between. At last all sums of both nodes are compared.",
 		Flags: slices.Concat(trialFlags(3), haproxyFlags(), []cli.Flag{
 			keysFlag(),
-			&cli.IntFlag{Category: how, Name: "samples", Value: 200, Usage: "number of keys that are read all the time"},
+			countFlag(how, "samples", 200, "number of keys that are read all the time"),
 			&cli.DurationFlag{Category: tells, Name: "limit", Value: time.Minute, Usage: "for the sums to be right"},
 		}),
 		Action: c.measured(func(stop context.Context, ctx *cli.Context, s *stand) (*Result, error) {
@@ -59,7 +59,7 @@ func (c *command) recover(stop context.Context, ctx *cli.Context, s *stand) (*Re
 	r := s.newResult(ctx, fmt.Sprintf("an aggregator of two HAProxy nodes with %s keys is killed and started again", short(float64(cfg.Keys))), &cfg)
 	for run := range ctx.Int("runs") {
 		if err := s.recoverOnce(stop, ctx, run, r, cfg); err != nil {
-			return nil, err
+			return r, err
 		}
 	}
 	return r, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -20,7 +21,10 @@ type Result struct {
 	Machine Machine  `json:"machine"`
 	Store   string   `json:"store"`
 	Figures []Figure `json:"figures"`
-	Wrong   []string `json:"wrong,omitempty"` // runs in which not every field of every sum was right, or whatever else must not be
+	Wrong   []string `json:"wrong,omitempty"`       // runs in which not every field of every sum was right, or whatever else must not be
+	Ended   string   `json:"ended_early,omitempty"` // why not all runs were made
+	Took    int      `json:"took_s,omitempty"`      // all runs together
+	began   time.Time
 }
 
 // Figure is one number, of each run and in the median.
@@ -36,7 +40,7 @@ type Figure struct {
 }
 
 func (s *stand) newResult(ctx *cli.Context, what string, cfg *load.Config) *Result {
-	r := &Result{Command: ctx.Command.Name, What: what, Machine: s.machine(), Store: cfg.Definition.StoreString()}
+	r := &Result{Command: ctx.Command.Name, What: what, Machine: s.machine(), Store: cfg.Definition.StoreString(), began: time.Now()}
 	for _, name := range ctx.LocalFlagNames() {
 		if value := fmt.Sprint(ctx.Value(name)); name != "json" && name != "no-progress" {
 			r.Flags = append(r.Flags, "--"+name+"="+value)
@@ -111,20 +115,29 @@ func median(values []float64) float64 {
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
-// finish writes the result, and makes the exit code of one that is not right.
-func (c *command) finish(r *Result, asJSON bool) error {
-	var err error
+// finish writes the result, and makes the exit code of one that is not right. What an error ended is told as far as it came.
+func (c *command) finish(r *Result, err error, asJSON bool) error {
+	if r == nil || err != nil && len(r.Figures) == 0 {
+		return err
+	}
+	if r.Took = int(time.Since(r.began).Seconds()); err != nil {
+		r.Ended = err.Error()
+	}
+	var failed error
 	if asJSON {
 		out := json.NewEncoder(c.stdout)
 		out.SetIndent("", "  ")
-		err = out.Encode(r)
+		failed = out.Encode(r)
 	} else {
-		_, err = c.stdout.Write(r.text())
+		_, failed = c.stdout.Write(r.text())
 	}
-	if err == nil && len(r.Wrong) > 0 {
+	switch {
+	case err != nil:
+		return err
+	case failed == nil && len(r.Wrong) > 0:
 		return exit(exitWrong)
 	}
-	return err
+	return failed
 }
 
 // text writes a result for a person.
@@ -151,7 +164,10 @@ func (r *Result) text() []byte {
 	if slices.ContainsFunc(r.Figures, func(f Figure) bool { return f.TooSmall }) {
 		fmt.Fprintln(&b, tooSmallMeans)
 	}
-	if len(r.Wrong) == 0 {
+	switch {
+	case r.Ended != "":
+		fmt.Fprintf(&b, "ENDED EARLY: %s\n", r.Ended)
+	case len(r.Wrong) == 0:
 		fmt.Fprintln(&b, "all right")
 	}
 	for _, w := range r.Wrong {

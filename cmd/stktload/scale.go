@@ -39,7 +39,7 @@ func (s *stand) scale(stop context.Context, ctx *cli.Context) (*Result, error) {
 			at := in{fmt.Sprintf("GOMAXPROCS=%d", n), cfg.Keys, len(cfg.Nodes)}
 			report, err := s.loadStktc(stop, cfg, options{procs: n})
 			if err != nil {
-				return nil, err
+				return r, err
 			}
 			l := loadStage(report)
 			s.tell("run %d of %d, %s: %s", run+1, ctx.Int("runs"), at.name, told(isTimed(l), "%s/s in, %s/s out", short(l.InPerSecond), short(l.OutPerSecond)))

@@ -20,6 +20,7 @@ func text(r *load.Report) []byte {
 	}
 	for i := range r.Stages {
 		writeStage(&b, &r.Stages[i], r.Keys)
+		writeUnsettled(&b, r, &r.Stages[i])
 	}
 	if r.LateProbe > 0 {
 		fmt.Fprintf(&b, "  %d more were not sent: 64 of a node were under way already\n", r.LateProbe)
@@ -60,7 +61,15 @@ func writeStage(b *bytes.Buffer, s *load.Stage, keys int) {
 		}
 		fmt.Fprintf(b, ", longest %.3g\n", l.Longest)
 	}
-	if !s.Settled {
+}
+
+func writeUnsettled(b *bytes.Buffer, r *load.Report, s *load.Stage) {
+	switch {
+	case s.IsCut:
+		fmt.Fprintf(b, "      CUT SHORT: the run ended in the middle of it\n")
+	case !s.Settled && r.Sum == "":
+		fmt.Fprintf(b, "      NOT complete: the target did not acknowledge all within the limit\n")
+	case !s.Settled:
 		fmt.Fprintf(b, "      NOT complete: the sums did not add up within the limit\n")
 	}
 }
@@ -76,7 +85,7 @@ func writeUsage(b *bytes.Buffer, s *load.Stage, keys int) {
 		cpu = fmt.Sprintf("%.2f s CPU, %.2f cores", float64(u.CPU), cores)
 	}
 	fmt.Fprintf(b, "      target: %s; memory %.1f MB, %+.1f MB", cpu, float64(u.RSS)/1e6, float64(u.Growth)/1e6)
-	if keys >= leastKeys {
+	if keys >= leastKeys && u.PerKey != 0 {
 		fmt.Fprintf(b, ", %+.1f bytes a key", u.PerKey)
 	}
 	b.WriteByte('\n')
@@ -133,6 +142,8 @@ func writeTrouble(b *bytes.Buffer, r *load.Report) {
 		fmt.Fprintf(b, "  %s\n", n)
 	}
 	switch {
+	case r.Ended != "":
+		fmt.Fprintf(b, "ENDED EARLY: %s\n", r.Ended)
 	case !r.IsRight():
 		fmt.Fprintln(b, "WRONG")
 	case r.Sum != "":

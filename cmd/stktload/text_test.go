@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,55 @@ func TestStageText(t *testing.T) {
 		if b.String() != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", c.name, &b, c.want)
 		}
+	}
+}
+
+// TestReportText: what a key takes is told where it is known, and a run that ended early says so.
+func TestReportText(t *testing.T) {
+	usage := load.Usage{CPU: 0.5, RSS: 50e6, Growth: 20e6, PerKey: 99}
+	stage := func(name string) load.Stage {
+		return load.Stage{Name: name, Seconds: 0.5, Settled: true, UpdatesIn: 1000, Target: &usage, Load: &usage}
+	}
+	known := usage
+	known.PerKey = 0
+	r := load.Report{Keys: 200_000, Sum: "t.sum", Stages: []load.Stage{stage("fill"), stage("load")}}
+	r.Stages[1].Target = &known
+	if got := string(text(&r)); strings.Count(got, "+99.0 bytes a key\n") != 1 || strings.Count(got, "bytes a key") != 1 || !strings.HasSuffix(got, "\nall right\n") {
+		t.Error(got)
+	}
+	r.Ended, r.Stages[1].IsCut, r.Stages[1].Settled = "it was enough", true, false
+	if got := string(text(&r)); !strings.Contains(got, "\n      CUT SHORT: ") || strings.Contains(got, "NOT complete") || !strings.HasSuffix(got, "\nENDED EARLY: it was enough\n") {
+		t.Error(got)
+	}
+	if got := r.Verdict(); got != "ended early: it was enough" {
+		t.Error(got)
+	}
+	r.Stages[1].IsCut = false
+	if got := string(text(&r)); !strings.Contains(got, "NOT complete: the sums did not add up") {
+		t.Error(got)
+	}
+	r.Sum = ""
+	if got := string(text(&r)); !strings.Contains(got, "NOT complete: the target did not acknowledge all") {
+		t.Error(got)
+	}
+}
+
+// TestEndedEarly: what a measuring command measured before an error is told, and marked.
+func TestEndedEarly(t *testing.T) {
+	var out bytes.Buffer
+	c := &command{stdout: &out}
+	r := &Result{What: "something", Store: "gpc0"}
+	enough := errors.New("it was enough")
+	if err := c.finish(r, enough, false); err != enough || out.Len() > 0 {
+		t.Errorf("%v, %q", err, &out)
+	}
+	r.add(in{name: "scattered"}, "CPU", "ns", 220)
+	if err := c.finish(r, enough, false); err != enough || !strings.Contains(out.String(), "220 ns") || !strings.HasSuffix(out.String(), "\nENDED EARLY: it was enough\n") {
+		t.Errorf("%v, %q", err, &out)
+	}
+	out.Reset()
+	if err := c.finish(r, enough, true); err != enough || !strings.Contains(out.String(), `"ended_early": "it was enough"`) {
+		t.Errorf("%v, %q", err, &out)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strconv"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -34,7 +33,7 @@ func trialFlags(runs int) []cli.Flag {
 
 // keysFlag is the number of keys of the commands that have one.
 func keysFlag() cli.Flag {
-	return &cli.IntFlag{Category: how, Name: "keys", Value: 1_000_000, Usage: "number of keys"}
+	return countFlag(how, "keys", 1_000_000, "number of keys")
 }
 
 // listFlag is a flag that numbers reads.
@@ -48,7 +47,7 @@ func keysListFlag(value string) cli.Flag { return listFlag("keys", value, "numbe
 // trial makes the configuration that every measuring command begins with: a recorded load flat out.
 func trial(ctx *cli.Context) (load.Config, error) {
 	cfg := load.Config{
-		TargetName: targetName, Target: "to be chosen", Table: "/t", From: ".raw", To: ".sum", Nodes: nodeNames(2),
+		TargetName: targetName, Target: "to be:chosen", Table: "/t", From: ".raw", To: ".sum", Nodes: nodeNames(2),
 		Order: load.Scattered, Distribution: load.Uniform, Seed: ctx.Uint64("seed"), Settle: ctx.Duration("settle"), Recorded: true,
 		Looks: 2, LookEvery: ctx.Duration("look-every"), // as --look-every says where a command has it, else the usual
 	}
@@ -83,10 +82,7 @@ func (c *command) measured(body func(stop context.Context, ctx *cli.Context, s *
 		}
 		defer s.close()
 		r, err := body(stop, ctx, s)
-		if err != nil {
-			return err
-		}
-		return c.finish(r, ctx.Bool("json"))
+		return c.interrupted(stop, c.finish(r, err, ctx.Bool("json")))
 	}
 }
 
@@ -94,9 +90,9 @@ func (c *command) measured(body func(stop context.Context, ctx *cli.Context, s *
 func numbers(ctx *cli.Context, flag string) ([]int, error) {
 	var all []int
 	for _, text := range list(ctx.String(flag)) {
-		n, err := strconv.Atoi(text)
+		n, err := parseCount(text)
 		if err != nil || n < 1 {
-			return nil, usagef("--%s %q: accepted are whole numbers above 0, with commas between them", flag, ctx.String(flag))
+			return nil, usagef("--%s %q: accepted are whole numbers above 0, as `500` and `20k`, with commas between them", flag, ctx.String(flag))
 		}
 		all = append(all, n)
 	}

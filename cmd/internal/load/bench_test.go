@@ -15,7 +15,7 @@ func played(t testing.TB, keys int) *session {
 }
 
 func playedBy(t testing.TB, c Config) *session {
-	c.Target = "nowhere"
+	c.Target = "nowhere:1"
 	c.setDefaults()
 	if err := c.Check(); err != nil {
 		t.Fatal(err)

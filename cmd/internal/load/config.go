@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -66,6 +67,7 @@ type Config struct {
 	Reconnects int           // times that each node drops its session during the load
 	Away       time.Duration // how long it stays away each time
 	Restarts   int           // times that each node forgets everything during the load, and is given back what the target knows of it
+	Flaky      []string      // nodes that reconnect and restart; nil: all but the deaf ones
 	Idle       []string      // nodes that push nothing but probes, and look at nothing else; with any, only they time, each other
 	Events     []Event       // that happen behind the load, in this order
 	Linger     time.Duration // how long idle nodes go on behind an event, when the target may still be at work; 0: 2 s
@@ -74,7 +76,7 @@ type Config struct {
 	SlowRate   int           // bytes a second
 
 	Connect   time.Duration // limit for all sessions to be up; 0: 10 s
-	Settle    time.Duration // limit for all sums to be right after the load; 0: 30 s
+	Settle    time.Duration // limit for all sums to be right after the load, and for the load to stand still; 0: 30 s
 	Looks     int           // times that all sums are compared; 0: 3
 	LookEvery time.Duration // 0: 2 s
 
@@ -121,9 +123,17 @@ func (c *Config) Check() error {
 		}
 		seen[n] = true
 	}
-	for _, n := range slices.Concat(c.Deaf, c.Slow, c.Idle) {
+	for _, n := range slices.Concat(c.Deaf, c.Slow, c.Idle, c.Flaky) {
 		if !seen[n] {
 			return fmt.Errorf("`%s` is not one of the nodes `%s`", n, strings.Join(c.Nodes, ","))
+		}
+		if slices.Contains(c.Flaky, n) && (slices.Contains(c.Deaf, n) || slices.Contains(c.Idle, n)) {
+			return fmt.Errorf("`%s` cannot be flaky: a node that is deaf or idle drops no sessions", n)
+		}
+	}
+	for _, address := range slices.Concat([]string{c.Target}, c.Listen) {
+		if err := checkAddress(address); err != nil {
+			return err
 		}
 	}
 	switch {
@@ -137,6 +147,17 @@ func (c *Config) Check() error {
 		return fmt.Errorf("`%d` addresses to listen at for `%d` nodes", len(c.Listen), len(c.Nodes))
 	}
 	return c.checkTable()
+}
+
+// checkAddress demands a port, or a UNIX socket's path; nothing is right too.
+func checkAddress(address string) error {
+	if address == "" || network(address) == "unix" {
+		return nil
+	}
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+		return fmt.Errorf("address `%s`, accepted are HOST:PORT and the path of a UNIX socket, which begins with `/`", address)
+	}
+	return nil
 }
 
 func (c *Config) checkTable() error {

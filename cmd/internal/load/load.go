@@ -47,6 +47,9 @@ type load struct {
 
 	base  measurement // at the beginning of the stage
 	shown time.Time   // when progress was last told
+	used  usage       // by the target, as it was seen last
+
+	hasKeys bool // the target had the keys before the stage
 
 	mu    sync.Mutex
 	notes []string
@@ -110,7 +113,7 @@ func (l *load) note(format string, args ...any) {
 }
 
 // Run plays the load and compares all sums. The error says that the load could not be played: the target cannot be reached, refuses a name, or its process ended.
-// Sums that are wrong are in the report.
+// Sums that are wrong are in the report. With an error comes a report of what was measured before it, if anything was.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	c.setDefaults()
 	if err := c.Check(); err != nil {
@@ -163,23 +166,40 @@ func (l *load) play(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	r := l.newReport()
+	err := l.playStages(ctx, r)
+	if err == nil {
+		err = l.verify(ctx, r)
+	}
+	l.finish(r)
+	if err != nil {
+		r.Ended = err.Error()
+	}
+	if len(r.Stages) == 0 {
+		return nil, err
+	}
+	return r, err
+}
+
+func (l *load) playStages(ctx context.Context, r *Report) error {
 	for _, at := range l.plan() {
 		if at >= forgetting || at == loading && l.Restarts > 0 {
 			l.shrinks.Store(true)
 		}
 		if at == loading && l.Recorded {
 			if err := l.record(ctx, r.Stage("fill")); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		played, err := l.playStage(ctx, at)
-		if err != nil {
-			return nil, err
+		if played != nil {
+			r.Stages = append(r.Stages, *played)
+			l.hasKeys = true
 		}
-		r.Stages = append(r.Stages, *played)
+		if err != nil {
+			return err
+		}
 	}
-	err := l.verify(ctx, r)
-	return r, err
+	return nil
 }
 
 // plan lists the stages that are reported.
@@ -205,7 +225,7 @@ func (l *load) connect(ctx context.Context) error {
 			case ctx.Err() != nil:
 				return context.Cause(ctx)
 			case err != nil && time.Now().After(limit):
-				return fmt.Errorf("node `%s` and `%s` are not ready within %v: %w", n.name, l.TargetName, l.Connect, err)
+				return err
 			}
 			if err == nil {
 				break
@@ -218,11 +238,19 @@ func (l *load) connect(ctx context.Context) error {
 
 // isReady gives the reason why the node cannot begin.
 func (n *node) isReady() error {
+	if err := n.isConnected(); err != nil {
+		return fmt.Errorf("node `%s` and `%s` are not ready within %v: %w", n.name, n.l.TargetName, n.l.Connect, err)
+	}
+	return n.isEmpty()
+}
+
+// isConnected gives the reason why the node cannot push.
+func (n *node) isConnected() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
-	case n.isUp.Load():
-		return n.isEmpty()
+	case n.conn != nil && n.isUp.Load():
+		return nil
 	case n.conn != nil:
 		return errors.New("the resync request is not answered")
 	case n.lastError != nil:
@@ -245,7 +273,8 @@ func (n *node) isEmpty() error {
 			example = index
 		}
 	}
-	return fmt.Errorf("the sums of %d keys counted before are still there, as of %s", left, n.l.keys.text(example))
+	return fmt.Errorf("`%s` still has sums of %d keys that were counted before, as of %s: start it afresh, wait until they expire, or load another --table",
+		n.l.TargetName, left, n.l.keys.text(example))
 }
 
 // isCounted tells whether a counter of the row is not 0.
@@ -256,13 +285,24 @@ func (l *load) isCounted(row []uint32) bool {
 // pollEvery is how finely the end of a stage is timed.
 const pollEvery = time.Millisecond
 
-// playStage lets the nodes push, and waits until the target has answered all of it.
+// playStage plays a stage. With an error comes what was measured of it, if the target has answered anything.
 func (l *load) playStage(ctx context.Context, at stage) (*Stage, error) {
 	before, err := l.measure()
 	if err != nil {
 		return nil, err
 	}
 	l.base = before
+	played, err := l.pushAndSettle(ctx, at, before)
+	if err != nil && l.isAnswered() {
+		now, _ := l.measure() // without the target's process, as it was when it was seen last
+		played = l.newStage(at, before, now, now.at.Sub(before.at), false)
+		played.IsCut = true
+	}
+	return played, err
+}
+
+// pushAndSettle lets the nodes push, and waits until the target has answered all of it.
+func (l *load) pushAndSettle(ctx context.Context, at stage, before measurement) (*Stage, error) {
 	if err := l.awaitNodes(ctx, at); err != nil {
 		return nil, err
 	}
@@ -310,6 +350,7 @@ func (l *load) awaitNodes(ctx context.Context, at stage) error {
 	l.began = time.Now()
 	l.ends = l.began.Add(l.Duration)
 	l.enter(at)
+	var watch watch
 	for {
 		select {
 		case <-l.finished:
@@ -319,6 +360,9 @@ func (l *load) awaitNodes(ctx context.Context, at stage) error {
 		case <-time.After(showEvery):
 		}
 		if err := l.progress(at); err != nil {
+			return err
+		}
+		if err := watch.check(l, at); err != nil {
 			return err
 		}
 	}
@@ -344,7 +388,8 @@ func (l *load) poll(ctx context.Context, at stage) error {
 // moment: when the last counter changed, which is before it is noticed.
 func (l *load) settle(ctx context.Context, measured []measurement) (end measurement, isSettled bool, err error) {
 	want := l.expectedTotals()
-	limit := time.Now().Add(l.Settle)
+	begin := time.Now()
+	limit := begin.Add(l.Settle)
 	for isSettled = l.isSettled(want); !isSettled && time.Now().Before(limit); isSettled = l.isSettled(want) {
 		if err = l.poll(ctx, settling); err != nil {
 			return end, false, err
@@ -355,6 +400,12 @@ func (l *load) settle(ctx context.Context, measured []measurement) (end measurem
 		if want == nil && l.To != "" {
 			pause(ctx, lookPause)
 		}
+		if time.Since(begin) > nothingLimit && !l.isAnswered() {
+			break
+		}
+	}
+	if !isSettled && !l.isAnswered() {
+		return end, false, l.unanswered()
 	}
 	end, err = l.measure()
 	if isSettled && want != nil && err == nil {
@@ -421,14 +472,17 @@ func (in *input) has(s *shape, want []uint64) bool {
 	return true
 }
 
-// targetUsage is what the target's process has used; an error when it has ended.
+// targetUsage is what the target's process has used; with an error, when it has ended, what it had when it was seen last.
 func (l *load) targetUsage() (usage, error) {
 	if l.PID == 0 {
 		return usage{}, nil
 	}
 	u, err := usageOf(l.PID)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrProcessDone) {
-		return u, fmt.Errorf("the target's process %d has ended", l.PID)
+	switch {
+	case err == nil:
+		l.used = u
+	case errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrProcessDone):
+		err = fmt.Errorf("the target's process %d has ended", l.PID)
 	}
-	return u, err
+	return l.used, err
 }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,10 @@ type node struct {
 	isSlow bool
 	isIdle bool
 
+	isFlaky bool // it reconnects and restarts
+
+	updatesBefore uint64 // that it was sent before anything was pushed
+
 	isReborn atomic.Bool // it has forgotten everything once
 
 	out output
@@ -50,6 +55,7 @@ type output struct {
 	acked     atomic.Uint32
 	last      atomic.Uint32 // id, for others to read
 	sent      atomic.Uint64 // updates of the fill and the load
+	encoded   atomic.Uint64 // updates of the recording
 	taught    atomic.Uint64 // updates of lessons and repetitions
 	bytes     atomic.Uint64
 	stage     stage     // that inStage belongs to
@@ -80,6 +86,7 @@ type input struct {
 	givenBack uint64   // updates of what the node had forgotten
 	latency   *hdrhistogram.Histogram
 	faults    []string      // what is wrong with the table's definition, said once each
+	heard     []string      // names of the tables that the target defined
 	changed   int64         // when a counter was last seen to change, ns of the load's clock
 	keep      keep          // the reader's alone
 	gap       time.Duration // longest time for which what came was not read, as a recorded load's sums were decoded
@@ -105,6 +112,7 @@ func newNode(l *load, number int) *node {
 		isDeaf: slices.Contains(l.Deaf, l.Nodes[number]), isSlow: slices.Contains(l.Slow, l.Nodes[number]),
 		isIdle: slices.Contains(l.Idle, l.Nodes[number]),
 	}
+	n.isFlaky = slices.Contains(l.Flaky, n.name) || l.Flaky == nil && !n.isDeaf // one that does not read would not learn that it may go on
 	n.out.rows = make([]uint32, int(l.keys.total)*l.shape.words)
 	n.out.key, n.out.values = l.keys.buffer(), make([]uint64, l.shape.layout.Slots())
 	n.out.probes = make([]probe, probesPerNode)
@@ -155,6 +163,7 @@ func (n *node) run(ctx context.Context) error {
 			return fmt.Errorf("`%s` lost its session during a recorded load, which cannot go on: %w", n.name, err)
 		default:
 			n.losses.Add(1)
+			n.failed(err)
 			n.l.note("%s lost its session: %v", n.name, err)
 		}
 	}
@@ -203,22 +212,68 @@ func (n *node) dial(ctx context.Context) (arrival, error) {
 		n.failed(err)
 		return arrival{}, nil
 	}
+	n.awaitsAnswer()
 	conn.SetDeadline(time.Now().Add(silenceLimit))
-	hello := peers.AppendHello(nil, peers.Hello{Called: n.l.TargetName, Caller: n.name, PID: n.pid})
-	if _, err = conn.Write(hello); err == nil {
-		r := bufio.NewReader(conn)
-		var status peers.Status
-		if status, err = peers.ReadStatus(r); err == nil && status == peers.StatusSuccess {
-			return newArrival(conn, r), nil
-		}
-		if err == nil {
-			conn.Close()
-			return arrival{}, n.refused(status)
-		}
+	r := bufio.NewReader(conn)
+	status, err := n.hello(conn, r)
+	if err == nil && status == peers.StatusSuccess {
+		return newArrival(conn, r), nil
 	}
 	conn.Close()
-	n.failed(err)
-	return arrival{}, nil
+	if err == nil {
+		err = n.refused(status)
+	}
+	return arrival{}, err
+}
+
+// errNoAnswer is why a node whose hello is not answered is not ready.
+var errNoAnswer = errors.New("the connection was accepted, but the hello was not answered")
+
+// hello says who calls whom, and reads the answer: StatusNone where there is none. An error means that what answers speaks another protocol.
+func (n *node) hello(conn net.Conn, r *bufio.Reader) (peers.Status, error) {
+	hello := peers.AppendHello(nil, peers.Hello{Called: n.l.TargetName, Caller: n.name, PID: n.pid})
+	_, err := conn.Write(hello)
+	if err == nil {
+		_, err = r.Peek(1)
+	}
+	if err != nil {
+		why := errNoAnswer
+		if !isTimeout(err) {
+			why = fmt.Errorf("the connection was accepted, but ended at the hello: %w", err)
+		}
+		n.failed(why)
+		return peers.StatusNone, nil
+	}
+	first, _ := r.Peek(r.Buffered())
+	stranger := answerOf(first)
+	status, err := peers.ReadStatus(r)
+	if errors.Is(err, peers.ErrStatus) || err != nil && stranger != "" {
+		return status, fmt.Errorf("`%s` is not a peers listener: it answered %s", n.l.Target, cmp.Or(stranger, err.Error()))
+	}
+	if err != nil {
+		n.failed(fmt.Errorf("the answer to the hello was cut short: %w", err))
+		return peers.StatusNone, nil
+	}
+	return status, nil
+}
+
+// answerOf names the protocol of an answer to a hello that is known to be another one; "" of any else.
+func answerOf(b []byte) string {
+	text := strings.ToLower(string(b[:min(len(b), 16)]))
+	switch {
+	case strings.HasPrefix(text, "http/"), strings.HasPrefix(text, "<!doctype html"), strings.HasPrefix(text, "<html"):
+		return "HTTP"
+	case strings.HasPrefix(text, "ssh-"):
+		return "SSH"
+	case len(b) > 1 && b[0] == 0x15 && b[1] == 3: // an alert (RFC 8446, 5.1)
+		return "TLS, which stktload does not speak"
+	}
+	return ""
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 const (
@@ -234,11 +289,21 @@ func newArrival(conn net.Conn, r *bufio.Reader) arrival {
 
 // refused makes the error of a hello that will never be accepted; nil if it may be.
 func (n *node) refused(s peers.Status) error {
-	if s == peers.StatusTryAgain {
+	switch s {
+	case peers.StatusNone:
+		return nil
+	case peers.StatusTryAgain:
 		n.failed(errors.New(s.Explain()))
 		return nil
 	}
 	return fmt.Errorf("the target `%s` refuses node `%s` with `%d`: %s", n.l.TargetName, n.name, int(s), s.Explain())
+}
+
+// awaitsAnswer is what there is to say until the first hello is answered.
+func (n *node) awaitsAnswer() {
+	n.mu.Lock()
+	n.lastError = cmp.Or(n.lastError, errNoAnswer)
+	n.mu.Unlock()
 }
 
 func (n *node) failed(err error) {

@@ -199,7 +199,6 @@ func (c *cell) show(row []uint32, now uint32) string {
 
 // verify compares all sums several times, some seconds apart: a passing instant is not right.
 func (l *load) verify(ctx context.Context, r *Report) error {
-	defer l.finish(r)
 	if l.To == "" {
 		return nil
 	}

@@ -99,7 +99,7 @@ func (l *load) allowed(at stage, sent uint64, now time.Time) uint64 {
 // dropsNow tells whether the node is to drop its session: evenly spread over the load.
 func (n *node) dropsNow(now time.Time) bool {
 	l := n.l
-	if n.out.dropped == l.Reconnects+l.Restarts {
+	if !n.isFlaky || n.out.dropped == l.Reconnects+l.Restarts {
 		return false
 	}
 	done := float64(n.out.inStage) / float64(l.quota)

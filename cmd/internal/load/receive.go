@@ -31,6 +31,9 @@ func (s *session) define(body []byte) error {
 		t.isSum = s.n.l.To != "" && def.Name == s.n.l.Table+s.n.l.To && s.bind(t)
 		t.isOwn = s.n.isReborn.Load() && def.Name == s.n.l.source.Name && s.bind(t)
 		r.tables[def.ID] = t
+		if in := &s.n.in; !slices.Contains(in.heard, def.Name) {
+			in.heard = append(in.heard, def.Name)
+		}
 	}
 	r.cur = t
 	return nil

@@ -58,6 +58,7 @@ func (s *session) recordPiece() time.Duration {
 	out.recording.pieces = append(out.recording.pieces, piece{text: s.buf, updates: updates})
 	s.buf, s.current = buf, current
 	out.inStage += updates
+	out.encoded.Add(updates)
 	return 0
 }
 

@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,9 @@ type Report struct {
 	Keys      int      `json:"keys"`
 	Order     string   `json:"order"`
 	Spread    string   `json:"distribution"`
+	Known     bool     `json:"known,omitempty"`        // the target had keys of the table before the run
 	LoadAvg   string   `json:"load_average,omitempty"` // of the machine before the run: of the last 1, 5 and 15 minutes
+	Ended     string   `json:"ended_early,omitempty"`  // why the run ended before its time
 	Stages    []Stage  `json:"stages"`
 	Latency   *Latency `json:"latency,omitempty"`
 	Looks     []Look   `json:"looks,omitempty"`
@@ -44,9 +47,10 @@ func seconds(d time.Duration) Seconds { return Seconds(d.Seconds()) }
 // Stage is the fill or the load.
 type Stage struct {
 	Name    string  `json:"name"`
-	Sending Seconds `json:"sending_s"` // until the last push
-	Seconds Seconds `json:"seconds"`   // until all sums were right
-	Settled bool    `json:"settled"`   // whether they were, within the limit
+	Sending Seconds `json:"sending_s"`     // until the last push
+	Seconds Seconds `json:"seconds"`       // until all sums were right
+	Settled bool    `json:"settled"`       // whether they were, within the limit
+	IsCut   bool    `json:"cut,omitempty"` // the run ended in the middle of it
 
 	UpdatesIn  uint64 `json:"updates_in"`  // pushed to the target
 	UpdatesOut uint64 `json:"updates_out"` // pushed by the target
@@ -70,7 +74,7 @@ type Usage struct {
 	PerMoved  float64 `json:"cpu_ns_per_update_in_and_out"`
 	RSS       int64   `json:"rss_bytes"`
 	Growth    int64   `json:"rss_growth_bytes"`
-	PerKey    float64 `json:"rss_growth_bytes_per_key"`
+	PerKey    float64 `json:"rss_growth_bytes_per_key,omitempty"` // 0 where the keys were there before
 }
 
 // Latency is the time from a push on one node to the sum on another, in milliseconds.
@@ -139,7 +143,7 @@ func (r *Report) IsRight() bool { return r.Verdict() == "" }
 func (r *Report) Verdict() string {
 	var parts []string
 	for i := range r.Stages {
-		if !r.Stages[i].Settled {
+		if s := &r.Stages[i]; !s.Settled && !s.IsCut {
 			parts = append(parts, r.Stages[i].Name+" not complete")
 		}
 	}
@@ -153,6 +157,9 @@ func (r *Report) Verdict() string {
 	}
 	if r.BadLife > 0 {
 		parts = append(parts, fmt.Sprintf("%d sums live wrong", r.BadLife))
+	}
+	if r.Ended != "" {
+		parts = append(parts, "ended early: "+r.Ended)
 	}
 	return strings.Join(append(parts, r.Faults...), ", ")
 }
@@ -175,6 +182,12 @@ func (l *load) newReport() *Report {
 	if l.To != "" {
 		r.Sum = l.sum.Name
 	}
+	for _, n := range l.nodes {
+		n.updatesBefore = n.in.updates.Load()
+		names, _ := n.tables()
+		r.Known = r.Known || n.updatesBefore > 0 || slices.Contains(names, l.source.Name) // sums, or what a node of this name counted
+	}
+	l.hasKeys = r.Known
 	return r
 }
 
@@ -191,9 +204,6 @@ type measurement struct {
 
 func (l *load) measure() (measurement, error) {
 	samples, err := l.sample(nil)
-	if err != nil {
-		return measurement{}, err
-	}
 	m := samples[0]
 	for _, n := range l.nodes {
 		m.in += n.out.sent.Load()
@@ -202,7 +212,7 @@ func (l *load) measure() (measurement, error) {
 		m.inBytes += n.out.bytes.Load()
 		m.outB += n.in.bytes.Load()
 	}
-	return m, nil
+	return m, err
 }
 
 func (l *load) newStage(at stage, before, after measurement, sending time.Duration, isSettled bool) *Stage {
@@ -230,7 +240,9 @@ func (l *load) usage(s *Stage, before, after usage) *Usage {
 	u := &Usage{CPU: seconds(cpu), RSS: after.rss, Growth: after.rss - before.rss}
 	u.PerUpdate = float64(cpu.Nanoseconds()) / float64(max(1, s.UpdatesIn))
 	u.PerMoved = float64(cpu.Nanoseconds()) / float64(max(1, s.UpdatesIn+s.UpdatesOut))
-	u.PerKey = float64(u.Growth) / float64(l.Keys)
+	if !l.hasKeys {
+		u.PerKey = float64(u.Growth) / float64(l.Keys)
+	}
 	return u
 }
 

@@ -180,9 +180,8 @@ func (s *session) extend() {
 
 // silence tells whether a read timed out because the target was silent, or was only to be ended.
 func (s *session) silence(err error) error {
-	var timeout net.Error
 	switch {
-	case !errors.As(err, &timeout) || !timeout.Timeout():
+	case !isTimeout(err):
 		return err
 	case time.Now().Before(s.read.deadline.Add(silenceLimit)):
 		s.read.deadline = time.Time{}

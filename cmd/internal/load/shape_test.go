@@ -57,7 +57,7 @@ func TestCells(t *testing.T) {
 func TestValuesOverTheWire(t *testing.T) {
 	c := config("lb1")
 	c.Definition = everything(time.Second)
-	c.Target = "nowhere"
+	c.Target = "nowhere:1"
 	n := newLoad(c).nodes[0]
 	s := &session{n: n}
 	s.read.init(nil)

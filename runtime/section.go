@@ -36,10 +36,11 @@ type section struct {
 	redialed *time.Timer // looks again when the sources that were without a session should have dialled in
 	patience *patience   // of the present silence
 	leases   *time.Timer
-	grace    time.Time   // until when replicas that are out of reach may be about to come back
-	graced   *time.Timer // looks again then
-	missed   []string    // sources that the log has named as missing
-	gathered *time.Timer // names those that are missing then; nil: none is to be named
+	grace    time.Time       // until when replicas that are out of reach may be about to come back
+	graced   *time.Timer     // looks again then
+	missed   []string        // sources that the log has named as missing
+	gathered *time.Timer     // names those that are missing then; nil: none is to be named
+	levels   map[string]bool // tables that peers teach beside ones that are summed here: others sum those
 	closed   bool
 }
 
@@ -75,7 +76,7 @@ const (
 func (k TableKind) String() string { return [...]string{"sum", "forwarded", "lease"}[k] }
 
 func newSection(a *Aggregator, name string) *section {
-	s := &section{a: a, name: name, log: a.log.With("section", name), tables: map[string]*table{}}
+	s := &section{a: a, name: name, log: a.log.With("section", name), tables: map[string]*table{}, levels: map[string]bool{}}
 	s.writing.Store(true)
 	s.above.Store(true)
 	return s

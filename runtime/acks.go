@@ -51,7 +51,7 @@ func (k *acks) age(now time.Time) (age time.Duration) {
 	return age
 }
 
-// watchAcks looks at all sessions until ctx ends.
+// watchAcks looks at all sessions until ctx ends, at what peers acknowledge and at the tables that nothing takes.
 func (a *Aggregator) watchAcks(ctx context.Context) {
 	ticker := time.NewTicker(ackEvery)
 	defer ticker.Stop()
@@ -76,5 +76,6 @@ func (l *link) watchAcks() {
 	l.mu.Unlock()
 	if c != nil {
 		c.acks.look(c.sess.Tables(), time.Now())
+		c.tellStrays(time.Now())
 	}
 }

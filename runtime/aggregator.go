@@ -30,6 +30,7 @@ type Aggregator struct {
 	live    atomic.Bool  // Serve has begun
 	pulse   pulse
 	memory  store.Budget // of all tables
+	forKeys atomic.Int64 // its limit, bytes
 
 	mu        sync.Mutex // guards what a reload changes
 	cfg       Config
@@ -157,7 +158,8 @@ func (a *Aggregator) tick(ctx context.Context) {
 	defer ticker.Stop()
 	again := time.NewTimer(tickEvery)
 	defer again.Stop()
-	ticks, evicted := 0, uint64(0)
+	ticks := 0
+	var evicted evictions
 	for {
 		select {
 		case <-again.C:
@@ -168,8 +170,8 @@ func (a *Aggregator) tick(ctx context.Context) {
 			if ticks++; ticks%ticksASecond == 0 {
 				a.boundMemory()
 			}
-			if ticks%(10*ticksASecond) == 0 {
-				evicted = a.tellEvicted(evicted)
+			if ticks%int(seeEvictions/tickEvery) == 0 {
+				evicted.tell(a)
 			}
 		case <-ctx.Done():
 			return

@@ -31,6 +31,7 @@ type conversation struct {
 	saidFinished bool   // the last lesson that we gave was finished
 	words        uint64 // about itself, that the peer has said
 	keepStale    bool   // what the peer was not given back in time must not be dropped for that
+	strays       strays // tables of the peer that nothing takes
 	ended        bool
 }
 
@@ -141,6 +142,7 @@ func (c *conversation) Define(def *peers.TableDefinition) []*store.Source {
 				continue
 			}
 			c.enter(t)
+			c.noteSummed(t)
 			_, before := t.Definition()
 			src, err := t.Source(c.l.name, def.Definition)
 			if _, now := t.Definition(); now != before && before != 0 {
@@ -158,6 +160,7 @@ func (c *conversation) Define(def *peers.TableDefinition) []*store.Source {
 			sources = append(sources, src)
 		}
 	}
+	c.noteStray(def.Name)
 	return sources
 }
 

@@ -97,10 +97,13 @@ const maxRefused = 64
 // Refused implements session.Owner: the table of the peer is not summed in this session.
 func (c *conversation) Refused(table string, reason error) {
 	c.log.Warn("table refused", "table", table, "err", reason)
-	l := c.l
+	c.l.noteRefused(c, RefusedTable{Name: table, Reason: reason.Error()})
+}
+
+// noteRefused shows a table as not summed in the session, if that is the present one.
+func (l *link) noteRefused(c *conversation, r RefusedTable) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := RefusedTable{Name: table, Reason: reason.Error()}
 	if l.owner == c && len(l.refusedTables) < maxRefused && !slices.Contains(l.refusedTables, r) {
 		l.refusedTables = append(slices.Clip(l.refusedTables), r)
 	}

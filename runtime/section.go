@@ -18,9 +18,10 @@ type section struct {
 	name string
 	log  *slog.Logger
 
-	released atomic.Bool // sums may be sent: partial ones after a start must never overwrite right ones
-	writing  atomic.Bool // nodes are written to: no, while a replica does it
-	above    atomic.Bool // what came from above is not older than what replicas wrote
+	released atomic.Bool  // sums may be sent: partial ones after a start must never overwrite right ones
+	writing  atomic.Bool  // nodes are written to: no, while a replica does it
+	above    atomic.Bool  // what came from above is not older than what replicas wrote
+	redial   atomic.Int64 // how long a source without a session may take to dial in before it is away, ns
 
 	mu       sync.Mutex // taken before a link's, a session's or a table's lock
 	cfg      Section
@@ -32,12 +33,14 @@ type section struct {
 	moves    Takeovers
 	wrote    time.Time // since when we write to the nodes and are whole; zero: not so
 	timeout  *time.Timer
-	patience *patience // of the present silence
+	redialed *time.Timer // looks again when the sources that were without a session should have dialled in
+	patience *patience   // of the present silence
 	leases   *time.Timer
-	grace    time.Time   // until when replicas that are out of reach may be about to come back
-	graced   *time.Timer // looks again then
-	missed   []string    // sources that the log has named as missing
-	gathered *time.Timer // names those that are missing then; nil: none is to be named
+	grace    time.Time       // until when replicas that are out of reach may be about to come back
+	graced   *time.Timer     // looks again then
+	missed   []string        // sources that the log has named as missing
+	gathered *time.Timer     // names those that are missing then; nil: none is to be named
+	levels   map[string]bool // tables that peers teach beside ones that are summed here: others sum those
 	closed   bool
 }
 
@@ -73,7 +76,7 @@ const (
 func (k TableKind) String() string { return [...]string{"sum", "forwarded", "lease"}[k] }
 
 func newSection(a *Aggregator, name string) *section {
-	s := &section{a: a, name: name, log: a.log.With("section", name), tables: map[string]*table{}}
+	s := &section{a: a, name: name, log: a.log.With("section", name), tables: map[string]*table{}, levels: map[string]bool{}}
 	s.writing.Store(true)
 	s.above.Store(true)
 	return s
@@ -92,8 +95,8 @@ func (s *section) currentMembers() []*member {
 	return s.members
 }
 
-// fallSilent begins a silence: it ends when the sources have taught, or after the learn-timeout, unless a source is teaching just then: a lesson of a million keys takes
-// longer, and without it sums would be parts.
+// fallSilent begins a silence: it ends when the sources have taught, or after the learn-timeout, unless a source is teaching just then, as a lesson of a million keys takes
+// longer, or may be about to dial in: without it sums would be parts.
 func (s *section) fallSilent() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,9 +105,14 @@ func (s *section) fallSilent() {
 	if limit == 0 {
 		limit = DefaultLearnTimeout
 	}
-	if s.timeout != nil {
-		s.timeout.Stop()
+	for _, t := range []*time.Timer{s.timeout, s.redialed} {
+		if t != nil {
+			t.Stop()
+		}
 	}
+	redial := min(redialWait, 2*limit)
+	s.redial.Store(int64(redial))
+	s.redialed = time.AfterFunc(redial, s.review)
 	p := &patience{until: time.Now().Add(mostPatience * limit), heard: map[*link]uint64{}}
 	s.patience = p
 	s.timeout = time.AfterFunc(max(limit-lessonPause, limit/2), func() {
@@ -118,6 +126,10 @@ func (s *section) fallSilent() {
 const (
 	lessonPause  = 500 * time.Millisecond // a source that said nothing for so long is not teaching
 	mostPatience = 10                     // times the learn-timeout
+
+	// redialWait is in what time a source whose address is wrong here, or one-way, has dialled in if it is there: HAProxy does so again 5 s after its last try
+	// (PEER_RECONNECT_TIMEOUT), which may have been just before we listened.
+	redialWait = 6 * time.Second
 )
 
 // patience is how long a silence may go on for sources that are teaching.
@@ -133,7 +145,7 @@ func (p *patience) hears(s *section) (more bool) {
 			continue
 		}
 		heard := m.link.heard()
-		more = more || heard > p.heard[m.link] || m.link.begins()
+		more = more || heard > p.heard[m.link] || m.link.begins(s.redialTime())
 		p.heard[m.link] = heard
 	}
 	return more
@@ -150,14 +162,16 @@ func (l *link) heard() uint64 {
 	return heard
 }
 
-// begins tells whether the peer's session is so young that it may not have said anything, or the one before was lost so lately that it is about to come back.
-func (l *link) begins() bool {
+func (s *section) redialTime() time.Duration { return time.Duration(s.redial.Load()) }
+
+// begins tells whether the peer's session is so young that it may not have said anything, or the peer has been without one for so short that it may be about to dial in.
+func (l *link) begins(redial time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.isConnected() {
 		return time.Since(l.since) < lessonPause
 	}
-	return l.sessions > 0 && time.Since(l.since) < redialLeast+redialSpread+lessonPause
+	return time.Since(l.since) < redial
 }
 
 // waitFor ends the silence after a time, or looks again then if sources are teaching. The caller holds s.mu.
@@ -174,9 +188,7 @@ func (s *section) waitFor(p *patience, next time.Duration) {
 		case teaching:
 			s.waitFor(p, lessonPause)
 		default:
-			for _, g := range s.groups {
-				g.choose(s) // before anything is sent: two members may have begun to teach
-			}
+			s.look() // before anything is sent: two members of a group may have begun to teach
 			s.release("learn-timeout")
 			s.look()
 		}
@@ -188,7 +200,7 @@ func (s *section) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	for _, t := range []*time.Timer{s.timeout, s.leases, s.graced, s.gathered} {
+	for _, t := range []*time.Timer{s.timeout, s.redialed, s.leases, s.graced, s.gathered} {
 		if t != nil {
 			t.Stop()
 		}
@@ -379,7 +391,7 @@ func (s *section) every(among func(Direction) bool, is func(*member) bool) bool 
 
 // settled tells whether nothing more is to be expected of the peer before sums are sent.
 func (m *member) settled() bool {
-	return m.link.dynamic.Load() || !m.outside.Load() && m.link.settled(m.direction)
+	return m.link.dynamic.Load() || !m.outside.Load() && m.link.settled(m.direction, m.section.redialTime())
 }
 
 // isWhole tells whether the peer is connected and has taught. One that nobody configured is missed by nobody.

@@ -72,9 +72,13 @@ func (c *command) clear(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	socket, err := socketOf(ctx)
+	if err != nil {
+		return err
+	}
 	stop, cancel := signal.NotifyContext(context.WithoutCancel(ctx.Context), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	r := &clear{command: c, ctx: stop, socket: ctx.String("socket"), table: ctx.Args().Get(0), key: ctx.Args().Get(1)}
+	r := &clear{command: c, ctx: stop, socket: socket, table: ctx.Args().Get(0), key: ctx.Args().Get(1)}
 	if err := r.prepare(); err != nil {
 		return err
 	}

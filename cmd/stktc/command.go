@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"stktc/cmd/internal/flags"
 	"stktc/grammar/diag"
 )
 
@@ -74,7 +75,12 @@ func (c *command) main(args []string) (status int) {
 }
 
 func (c *command) app() *cli.App {
-	usage := func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
+	usage := func(ctx *cli.Context, err error, _ bool) error {
+		if ctx.Command != nil {
+			return usageError{flags.Explain(err, ctx.Command.Flags)}
+		}
+		return usageError{flags.Explain(err, ctx.App.Flags)}
+	}
 	return &cli.App{
 		Name:                      "stktc",
 		Usage:                     "one topology file in, checked HAProxy stick-table aggregation out",

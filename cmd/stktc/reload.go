@@ -19,7 +19,11 @@ func (c *command) reloadCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			s := &show{command: c, socket: ctx.String("socket"), what: []string{"reload"}, json: ctx.Bool("json"), color: color}
+			socket, err := socketOf(ctx)
+			if err != nil {
+				return err
+			}
+			s := &show{command: c, socket: socket, what: []string{"reload"}, json: ctx.Bool("json"), color: color}
 			return s.print(ctx.Context, c.stdout, c.terminalWidth())
 		},
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -107,7 +108,7 @@ func (c *command) runLogged(ctx *cli.Context, log *slog.Logger) error {
 func (c *command) loadAggregator(file string, least diag.Severity, log *slog.Logger) (node *topology.Node, config runtime.Config, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, config, err
+		return nil, config, unreadable(file, err)
 	}
 	node, findings := load.Aggregator(os.LookupEnv, file, text)
 	cluster := &topology.Cluster{Source: topology.FromDeployed, File: file, Nodes: []*topology.Node{node}, Files: diag.Files{file: text}}
@@ -132,6 +133,18 @@ func (c *command) loadAggregator(file string, least diag.Severity, log *slog.Log
 		return nil, config, refusedFile(file, shown)
 	}
 	return node, config, nil
+}
+
+// unreadable says what -f takes, where there is no file to read.
+func unreadable(file string, err error) error {
+	const accepted = "accepted is an aggregator's configuration, the hapee-stktagg.cfg that stktc build writes for its host"
+	switch {
+	case errors.Is(err, syscall.EISDIR):
+		return fmt.Errorf("-f `%s` is a directory: %s", file, accepted)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("-f `%s`: there is no such file; %s", file, accepted)
+	}
+	return fmt.Errorf("-f `%s` cannot be read: %w", file, err)
 }
 
 // errRefusedFile is that an aggregator's file has errors, which are printed already.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"os"
 	"os/signal"
 	"slices"
@@ -17,11 +19,31 @@ import (
 	statscli "stktc/runtime/cli"
 )
 
-// defaultSocket is the path of the vendor's own samples.
-const defaultSocket = "/tmp/stktagg.socket"
+// defaultSockets are where it is asked without --socket: the path that stktc init writes, and that of the vendor's own samples.
+var defaultSockets = []string{"/run/stktc/stats.socket", "/tmp/stktagg.socket"}
 
 func socketFlag() cli.Flag {
-	return &cli.StringFlag{Name: "socket", Value: defaultSocket, Usage: "the aggregator's stats socket: `PATH` or HOST:PORT"}
+	return &cli.StringFlag{
+		Name: "socket", Usage: "the aggregator's stats socket: `PATH` or HOST:PORT",
+		DefaultText: "the first that answers of " + strings.Join(defaultSockets, " and "),
+	}
+}
+
+// socketOf is the stats socket to ask: what --socket says, or the first default at which somebody answers, or is there and must not be asked.
+func socketOf(ctx *cli.Context) (string, error) {
+	if ctx.IsSet("socket") {
+		return ctx.String("socket"), nil
+	}
+	for _, path := range defaultSockets {
+		conn, err := net.Dial("unix", path)
+		if err == nil {
+			conn.Close()
+		}
+		if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("no aggregator answers on `%s`; --socket names another: the PATH or HOST:PORT behind `stats socket` in its file", strings.Join(defaultSockets, "` or `"))
 }
 
 func socketColorFlag() cli.Flag {
@@ -62,11 +84,14 @@ func (c *command) show(ctx *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &show{command: c, socket: ctx.String("socket"), what: words, json: ctx.Bool("json"), raw: ctx.Bool("raw")}
+	s := &show{command: c, what: words, json: ctx.Bool("json"), raw: ctx.Bool("raw")}
 	if s.json && s.raw {
 		return usagef("--json and --raw exclude each other")
 	}
 	if s.color, err = c.color(ctx.String("color")); err != nil {
+		return err
+	}
+	if s.socket, err = socketOf(ctx); err != nil {
 		return err
 	}
 	watch := ctx.Generic("watch").(*interval)

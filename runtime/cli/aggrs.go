@@ -17,7 +17,7 @@ func sums(s *runtime.SectionStatus) []Sum {
 		v := newView(s.Name, t)
 		a := Sum{
 			Name: t.Table.Name(), Kind: t.Kind.String(), Forwarded: t.Kind == runtime.Forwarded, Source: t.Source,
-			Store: v.def.StoreString(), Used: t.Table.Used(), Contributors: []string{},
+			Store: v.def.StoreString(), Used: t.Table.Used(), Evicted: t.Table.Evicted(), Contributors: []string{},
 		}
 		if v.def.Key.IsValid() {
 			a.Type = v.def.KeyString()
@@ -78,11 +78,17 @@ func (c *client) dumpAggregation(s *runtime.SectionStatus) {
 	}
 	writeColumns(c.w, rows)
 	rows = [][]string{{"table", "type", "keys", "is", "contributors", "store"}}
-	for _, t := range sums(s) {
+	tables := sums(s)
+	for _, t := range tables {
 		rows = append(rows, tableRow(&t))
 	}
 	if len(rows) > 1 {
 		writeColumns(c.w, rows)
+	}
+	for _, t := range tables {
+		if t.Evicted > 0 {
+			fmt.Fprintf(c.w, "  ! %s: %d keys were evicted for want of memory\n", t.Name, t.Evicted)
+		}
 	}
 	for _, line := range mismatches(s) {
 		fmt.Fprintf(c.w, "  ! %s\n", line)

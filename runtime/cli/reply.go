@@ -46,6 +46,7 @@ type Sum struct {
 	Type         string   `json:"type"` // empty before the first definition
 	Store        string   `json:"store"`
 	Used         int      `json:"used"`
+	Evicted      uint64   `json:"evicted"` // keys that went for want of memory, since the start
 	Contributors []string `json:"contributors"`
 }
 

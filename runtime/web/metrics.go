@@ -195,7 +195,7 @@ var aggregatorMetrics = []metric{
 		links(func(p *runtime.PeerStatus) float64 { return float64(len(refuses(p))) }),
 	},
 	{
-		"stktc_peer_refused_tables", "Tables of the peer that are not summed in this session, for their keys differ from those of other sources.", gauge, byPeer,
+		"stktc_peer_refused_tables", "Tables of the peer that are not summed in this session, for their keys differ from those of other sources, or they end in no suffix of the section.", gauge, byPeer,
 		links(func(p *runtime.PeerStatus) float64 { return float64(len(p.Refused)) }),
 	},
 

@@ -159,6 +159,19 @@ func TestTones(t *testing.T) {
 	}
 }
 
+// TestEvictedKeys: keys that went for want of memory are told of before all else, in a line with what to do.
+func TestEvictedKeys(t *testing.T) {
+	var got strings.Builder
+	reply := `[{"name":"a","condition":"whole","whole":true,"local":"agg","listen":":1","tables":[{"name":"t.sum","evicted":1234},{"name":"u.sum"},{"name":"v.sum","evicted":1}]}]`
+	if err := (&Printer{Out: &got, Width: 160}).Aggregations(strings.NewReader(reply)); err != nil {
+		t.Fatal(err)
+	}
+	const want = "  evicted for want of memory since the start: 1,234 keys of t.sum, 1 key of v.sum; raise --max-memory, or shorten expire\n"
+	if before, _, found := strings.Cut(got.String(), want); !found || strings.Contains(before, "u.sum") {
+		t.Errorf("no %q at the beginning of\n%s", want, &got)
+	}
+}
+
 // TestHostileNames: what comes over the wire moves no cursor and changes no colour.
 func TestHostileNames(t *testing.T) {
 	name, _ := json.Marshal("n\x1b[2J\a1\u202e\u0085\xff")

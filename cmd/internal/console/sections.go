@@ -35,6 +35,7 @@ func (p *Printer) aggregation(s *cli.Section) {
 	if s.GroupTakeovers+s.ReplicaTakeovers > 0 {
 		p.text(2, doubt, fmt.Sprintf("take-overs since the start: %s within groups, %s from replicas", count(s.GroupTakeovers), count(s.ReplicaTakeovers)))
 	}
+	p.text(2, bad, evictions(s.Tables))
 	if len(s.Peers) > 0 {
 		p.raw("")
 		p.print(peerGrid(s))
@@ -49,6 +50,20 @@ func (p *Printer) aggregation(s *cli.Section) {
 		}
 		p.text(2, doubt, m)
 	}
+}
+
+// evictions says how many keys went for want of memory, and what to do; nothing if none did.
+func evictions(tables []cli.Sum) string {
+	var list []string
+	for _, t := range tables {
+		if t.Evicted > 0 {
+			list = append(list, plural(t.Evicted, "key", "keys")+" of "+t.Name)
+		}
+	}
+	if list == nil {
+		return ""
+	}
+	return "evicted for want of memory since the start: " + strings.Join(list, ", ") + "; raise --max-memory, or shorten expire"
 }
 
 func (p *Printer) sectionHead(s *cli.Section) {

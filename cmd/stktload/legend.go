@@ -11,5 +11,6 @@ const legend = `How to read the report:
    CPU an update in     the target's time divided by the updates that came in; "in or out" by those that came in and went out.
    bytes a key          growth of the target's memory in the stage in which the keys came, divided by their number.
    look                 a comparison of every field of every sum on every node with what the nodes counted. Rates move while they travel:
-                        "after a delay of up to" is the delay that was seen, and allowed for.
+                        "after a delay of up to" is the delay that was seen, and allowed for. "rates were right … late": before the look those of
+                        some keys were not, as where millions of keys enter their next periods at once.
    NOT complete         the sums did not add up, or were not acknowledged, within --settle. WRONG: some look found a wrong field.`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -93,6 +94,7 @@ func (s *stand) linearPoint(stop context.Context, run int, r *Result, at in, cfg
 	r.addIf(isCosted, at, perUpdateMoved, "ns", l.Target.PerMoved)
 	r.add(at, "updates out for an update in", "", float64(l.UpdatesOut)/float64(max(1, l.UpdatesIn)))
 	r.addIf(isTimed(l), at, updatesIn, "/s", l.InPerSecond)
+	r.add(at, "rates were right, late by", "s", float64(slices.MaxFunc(report.Looks, func(a, b load.Look) int { return cmp.Compare(a.RatesLate, b.RatesLate) }).RatesLate))
 	r.addIf(at.keys >= leastKeys, at, growth, "MB", float64(grown)/1e6)
 	r.addIf(at.keys >= leastKeys, at, growthAKey, "bytes", float64(grown)/float64(at.keys))
 	return nil

@@ -101,6 +101,9 @@ func writeLook(b *bytes.Buffer, k *load.Look) {
 	if k.Rates.Checked > 0 {
 		fmt.Fprintf(b, "; rates of %.3g in the mean off by %.3g %%, %.3g counts at worst, after a delay of up to %.3g s", k.Rates.Mean, k.Rates.Percent, k.Rates.Worst, float64(k.Rates.Delay))
 	}
+	if k.RatesLate >= toldLate {
+		fmt.Fprintf(b, "; rates were right %.1f s late", float64(k.RatesLate))
+	}
 	b.WriteByte('\n')
 	for _, column := range slices.Sorted(maps.Keys(k.ByColumn)) {
 		fmt.Fprintf(b, "  %s: %d wrong\n", column, k.ByColumn[column])
@@ -113,6 +116,9 @@ func writeLook(b *bytes.Buffer, k *load.Look) {
 		fmt.Fprintf(b, "  %s: key %s: %s is %s, must be %s (%s); last sent %s\n", m.Node, m.Key, m.Column, m.Got, m.Expected, m.Counted, m.LastSent)
 	}
 }
+
+// toldLate is from how many seconds on it is told that rates were late.
+const toldLate = 0.1
 
 // maxShown is how many wrong fields of a look are described.
 const maxShown = 6

@@ -91,7 +91,10 @@ func (l *load) lag() time.Duration {
 const lookBlock = 1024
 
 // look compares every field of every sum on every node, but for idle ones.
-func (l *load) look() *Look {
+func (l *load) look() *Look { return l.lookAtEvery(1) }
+
+// lookAtEvery does with every n-th key.
+func (l *load) lookAtEvery(n uint32) *Look {
 	k := &Look{After: seconds(time.Since(l.start)), lag: l.lag(), columns: make([]uint64, len(l.shape.cells))}
 	k.Rates.Delay = seconds(k.lag)
 	rows := make([][]uint32, len(l.nodes))
@@ -100,7 +103,7 @@ func (l *load) look() *Look {
 			n.in.mu.Lock()
 		}
 		now := l.clock().tick
-		for index := from; index < min(from+lookBlock, l.keys.total); index++ {
+		for index := (from + n - 1) / n * n; index < min(from+lookBlock, l.keys.total); index += n {
 			l.compare(k, rows, index, now)
 		}
 		for _, n := range l.checked {
@@ -211,7 +214,41 @@ func (l *load) verify(ctx context.Context, r *Report) error {
 				}
 			}
 		}
+		late, err := l.awaitRates(ctx)
+		if err != nil {
+			return err
+		}
 		r.Looks = append(r.Looks, *l.look())
+		r.Looks[i].RatesLate = seconds(late)
 	}
 	return nil
+}
+
+// awaitRates waits until rates are right of some of the keys, and tells how long they were not: those of millions that were counted first within a second or two enter their next periods within as long, all at once, and the
+// target is some time behind then. A look finds what is wrong of a few.
+func (l *load) awaitRates(ctx context.Context) (late time.Duration, err error) {
+	began := time.Now()
+	for ; late < l.Settle; late = time.Since(began) {
+		if k := l.lookAtEvery(sampleOf); k.Wrong == 0 || !k.areRates(l.shape) {
+			break
+		}
+		pause(ctx, lookPause)
+		if err := l.poll(ctx, settling); err != nil {
+			return late, err
+		}
+	}
+	return late, nil
+}
+
+// sampleOf is of how many keys one is looked at for that.
+const sampleOf = 61
+
+// areRates tells whether all that is wrong are rates.
+func (k *Look) areRates(s *shape) bool {
+	for i, wrong := range k.columns {
+		if wrong > 0 && s.cells[i].kind != sticktable.FreqCtr {
+			return false
+		}
+	}
+	return true
 }

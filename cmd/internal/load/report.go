@@ -97,6 +97,8 @@ type Look struct {
 	Rates    Rates             `json:"rates"`
 	Mistakes []Mistake         `json:"mistakes,omitempty"`
 
+	RatesLate Seconds `json:"rates_late_s,omitempty"` // for how long rates were not right before, as where millions of keys enter their next periods at once
+
 	lag     time.Duration
 	columns []uint64
 }

@@ -24,5 +24,5 @@ var aboutExtensions = map[string][2]string{
 	"pace":          {"none", "The least time between two updates of one key to one peer."},
 	"give-back":     {"on", "Whether a node that restarted empty gets its own last values back."},
 	"lease":         {"none", "A key of a table of strings that is kept alive as long as the sums are fresh, and is gone on the nodes that long after they are not."},
-	"learn-timeout": {"3s", "How long after its start, or when its sources change, an aggregator waits for sources before it sends sums; up to ten times as long for one that is teaching, and twice as long, 6s at most, for one that may dial in yet."},
+	"learn-timeout": {"3s", "How long after its start, or when its sources change, an aggregator waits for sources before it sends sums; up to ten times as long for one that is teaching."},
 }

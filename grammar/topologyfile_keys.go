@@ -109,7 +109,7 @@ func aggregatorKeys(e *AggregatorEntry) []field {
 		{key: "file", into: &e.File, about: "The name of the file that is written, `hapee-stktagg.cfg` if it is not there."},
 		{key: "dialect", into: &e.Dialect, form: dialectForm, about: aboutDialect},
 		{key: "lease", into: &e.Lease, form: durationForm, about: aboutLease},
-		{key: "learn_timeout", into: &e.LearnTimeout, form: durationForm, about: "How long after its start the aggregator waits for sources before it sends sums, and twice as long, 6s at most, for one that may dial in yet; 3s if it is not there."},
+		{key: "learn_timeout", into: &e.LearnTimeout, form: durationForm, about: "How long after its start the aggregator waits for sources before it sends sums; 3s if it is not there."},
 		{key: "hold", into: &e.Hold, form: durationForm, about: "How long what a lost peer counted stays in the sums; as long as the table's keys if it is not there."},
 		{key: "pace", into: &e.Pace, form: durationForm, about: "The least time between two updates of one key to one peer; none if it is not there."},
 		{key: "give_back", into: &e.GiveBack, form: switchForm, about: "Whether a node that restarted empty gets its own last values back."},

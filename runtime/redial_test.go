@@ -14,7 +14,7 @@ func refusing(context.Context, string, string) (net.Conn, error) {
 	return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 }
 
-// TestRefusedDialIsNotAway: sources that refuse our dial, or let it go unanswered, and dial in themselves are waited for, as long as HAProxy may take to dial again: no part of a sum is ever
+// TestRefusedDialIsNotAway: sources that refuse our dial, or let it go unanswered, and dial in themselves are waited for, as long as HAProxy may take to dial again after a session: no part of a sum is ever
 // sent. When all are there, no time is lost.
 func TestRefusedDialIsNotAway(t *testing.T) {
 	unanswered := func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -30,7 +30,7 @@ func TestRefusedDialIsNotAway(t *testing.T) {
 				defer w.endAll()
 				w.aggregatorOver(lower("a", []string{"n1", "n2", "n3"}), dial)
 				begun := time.Now()
-				for i, at := range []time.Duration{50 * time.Millisecond, time.Second, 5 * time.Second} {
+				for i, at := range []time.Duration{50 * time.Millisecond, time.Second, 2 * time.Second} {
 					name := []string{"n1", "n2", "n3"}[i]
 					for time.Since(begun) < at {
 						pass(10 * time.Millisecond)

@@ -110,7 +110,7 @@ func (s *section) fallSilent() {
 			t.Stop()
 		}
 	}
-	redial := min(redialWait, 2*limit)
+	redial := min(redialWait, limit)
 	s.redial.Store(int64(redial))
 	s.redialed = time.AfterFunc(redial, s.review)
 	p := &patience{until: time.Now().Add(mostPatience * limit), heard: map[*link]uint64{}}
@@ -127,9 +127,9 @@ const (
 	lessonPause  = 500 * time.Millisecond // a source that said nothing for so long is not teaching
 	mostPatience = 10                     // times the learn-timeout
 
-	// redialWait is in what time a source whose address is wrong here, or one-way, has dialled in if it is there: HAProxy does so again 5 s after its last try
-	// (PEER_RECONNECT_TIMEOUT), which may have been just before we listened.
-	redialWait = 6 * time.Second
+	// redialWait is in what time a source whose address is wrong here, or one-way, has dialled in if it is there: HAProxy does so again within 2.05 s when a session has ended that worked
+	// (process_peer_sync), and an aggregator a second sooner or later.
+	redialWait = redialLeast + redialSpread + lessonPause
 )
 
 // patience is how long a silence may go on for sources that are teaching.
@@ -145,7 +145,7 @@ func (p *patience) hears(s *section) (more bool) {
 			continue
 		}
 		heard := m.link.heard()
-		more = more || heard > p.heard[m.link] || m.link.begins(s.redialTime())
+		more = more || heard > p.heard[m.link] || m.link.begins()
 		p.heard[m.link] = heard
 	}
 	return more
@@ -164,14 +164,14 @@ func (l *link) heard() uint64 {
 
 func (s *section) redialTime() time.Duration { return time.Duration(s.redial.Load()) }
 
-// begins tells whether the peer's session is so young that it may not have said anything, or the peer has been without one for so short that it may be about to dial in.
-func (l *link) begins(redial time.Duration) bool {
+// begins tells whether the peer's session is so young that it may not have said anything, or the one before was lost so lately that it is about to come back.
+func (l *link) begins() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.isConnected() {
 		return time.Since(l.since) < lessonPause
 	}
-	return time.Since(l.since) < redial
+	return l.sessions > 0 && time.Since(l.since) < redialWait
 }
 
 // waitFor ends the silence after a time, or looks again then if sources are teaching. The caller holds s.mu.

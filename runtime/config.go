@@ -35,7 +35,7 @@ type Section struct {
 	Forwards []string // suffixes of tables that up peers send and that nodes and down peers get
 	Leases   []Lease
 
-	LearnTimeout time.Duration // longest silence after the start, see the README for whom it is longer; 0: DefaultLearnTimeout
+	LearnTimeout time.Duration // longest silence after the start; 0: DefaultLearnTimeout
 	NoGiveBack   bool          // a node that restarted empty does not get its own last values
 	Hold         time.Duration // how long a disconnected peer's contributions live; 0: their table's expire, else DefaultHold
 	Pace         time.Duration // least time between two sends of one key to one peer; 0: none

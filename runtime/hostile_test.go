@@ -12,7 +12,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"stktc/runtime/node"
 	"stktc/runtime/peers"
@@ -59,7 +58,6 @@ func newArena(t *testing.T, more ...string) *arena {
 		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 	}
 	s := inbound("a", "x", toSum, append([]string{"n1", "n2", "evil"}, more...)...)
-	s.LearnTimeout = 200 * time.Millisecond // for those who are not there
 	a.Aggregator, err = New(Config{Sections: []Section{s}}, Options{
 		Logger: slog.New(slog.NewTextHandler(a, nil)), Dial: refuse, Listen: func(string, string) (net.Listener, error) { return l, nil },
 	})

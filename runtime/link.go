@@ -120,13 +120,13 @@ func (l *link) writesSince() time.Time {
 	return l.writes
 }
 
-// settled tells whether nothing more is to be expected of the peer before sums are sent: it has taught, or nobody is there, nor has dialled in. An aggregator below that says partial has just
+// settled tells whether nothing more is to be expected of the peer before sums are sent: it has taught, or nobody is there. An aggregator below that says partial has just
 // started itself, and will say when it is whole.
-func (l *link) settled(d Direction, redial time.Duration) bool {
+func (l *link) settled(d Direction) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.isConnected() {
-		return l.refused && time.Since(l.since) >= redial
+		return l.refused
 	}
 	return l.lesson == taughtFinished || l.lesson == taughtPartial && d == Node
 }

@@ -18,10 +18,9 @@ type section struct {
 	name string
 	log  *slog.Logger
 
-	released atomic.Bool  // sums may be sent: partial ones after a start must never overwrite right ones
-	writing  atomic.Bool  // nodes are written to: no, while a replica does it
-	above    atomic.Bool  // what came from above is not older than what replicas wrote
-	redial   atomic.Int64 // how long a source without a session may take to dial in before it is away, ns
+	released atomic.Bool // sums may be sent: partial ones after a start must never overwrite right ones
+	writing  atomic.Bool // nodes are written to: no, while a replica does it
+	above    atomic.Bool // what came from above is not older than what replicas wrote
 
 	mu       sync.Mutex // taken before a link's, a session's or a table's lock
 	cfg      Section
@@ -33,8 +32,7 @@ type section struct {
 	moves    Takeovers
 	wrote    time.Time // since when we write to the nodes and are whole; zero: not so
 	timeout  *time.Timer
-	redialed *time.Timer // looks again when the sources that were without a session should have dialled in
-	patience *patience   // of the present silence
+	patience *patience // of the present silence
 	leases   *time.Timer
 	grace    time.Time       // until when replicas that are out of reach may be about to come back
 	graced   *time.Timer     // looks again then
@@ -95,8 +93,8 @@ func (s *section) currentMembers() []*member {
 	return s.members
 }
 
-// fallSilent begins a silence: it ends when the sources have taught, or after the learn-timeout, unless a source is teaching just then, as a lesson of a million keys takes
-// longer, or may be about to dial in: without it sums would be parts.
+// fallSilent begins a silence: it ends when the sources have taught, or after the learn-timeout, unless a source is teaching just then: a lesson of a million keys takes
+// longer, and without it sums would be parts.
 func (s *section) fallSilent() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,14 +103,9 @@ func (s *section) fallSilent() {
 	if limit == 0 {
 		limit = DefaultLearnTimeout
 	}
-	for _, t := range []*time.Timer{s.timeout, s.redialed} {
-		if t != nil {
-			t.Stop()
-		}
+	if s.timeout != nil {
+		s.timeout.Stop()
 	}
-	redial := min(redialWait, limit)
-	s.redial.Store(int64(redial))
-	s.redialed = time.AfterFunc(redial, s.review)
 	p := &patience{until: time.Now().Add(mostPatience * limit), heard: map[*link]uint64{}}
 	s.patience = p
 	s.timeout = time.AfterFunc(max(limit-lessonPause, limit/2), func() {
@@ -126,10 +119,6 @@ func (s *section) fallSilent() {
 const (
 	lessonPause  = 500 * time.Millisecond // a source that said nothing for so long is not teaching
 	mostPatience = 10                     // times the learn-timeout
-
-	// redialWait is in what time a source whose address is wrong here, or one-way, has dialled in if it is there: HAProxy does so again within 2.05 s when a session has ended that worked
-	// (process_peer_sync), and an aggregator a second sooner or later.
-	redialWait = redialLeast + redialSpread + lessonPause
 )
 
 // patience is how long a silence may go on for sources that are teaching.
@@ -162,8 +151,6 @@ func (l *link) heard() uint64 {
 	return heard
 }
 
-func (s *section) redialTime() time.Duration { return time.Duration(s.redial.Load()) }
-
 // begins tells whether the peer's session is so young that it may not have said anything, or the one before was lost so lately that it is about to come back.
 func (l *link) begins() bool {
 	l.mu.Lock()
@@ -171,7 +158,7 @@ func (l *link) begins() bool {
 	if l.isConnected() {
 		return time.Since(l.since) < lessonPause
 	}
-	return l.sessions > 0 && time.Since(l.since) < redialWait
+	return l.sessions > 0 && time.Since(l.since) < redialLeast+redialSpread+lessonPause
 }
 
 // waitFor ends the silence after a time, or looks again then if sources are teaching. The caller holds s.mu.
@@ -188,7 +175,9 @@ func (s *section) waitFor(p *patience, next time.Duration) {
 		case teaching:
 			s.waitFor(p, lessonPause)
 		default:
-			s.look() // before anything is sent: two members of a group may have begun to teach
+			for _, g := range s.groups {
+				g.choose(s) // before anything is sent: two members may have begun to teach
+			}
 			s.release("learn-timeout")
 			s.look()
 		}
@@ -200,7 +189,7 @@ func (s *section) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	for _, t := range []*time.Timer{s.timeout, s.redialed, s.leases, s.graced, s.gathered} {
+	for _, t := range []*time.Timer{s.timeout, s.leases, s.graced, s.gathered} {
 		if t != nil {
 			t.Stop()
 		}
@@ -391,7 +380,7 @@ func (s *section) every(among func(Direction) bool, is func(*member) bool) bool 
 
 // settled tells whether nothing more is to be expected of the peer before sums are sent.
 func (m *member) settled() bool {
-	return m.link.dynamic.Load() || !m.outside.Load() && m.link.settled(m.direction, m.section.redialTime())
+	return m.link.dynamic.Load() || !m.outside.Load() && m.link.settled(m.direction)
 }
 
 // isWhole tells whether the peer is connected and has taught. One that nobody configured is missed by nobody.

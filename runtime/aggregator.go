@@ -141,12 +141,15 @@ const (
 	ticksASecond = int(time.Second / tickEvery)
 )
 
-// tickTables lets time pass in the tables, and sets a timer where that was not enough.
-func (a *Aggregator) tickTables(again *time.Timer) {
+// tickTables lets time pass in the tables, or in those that are late, and sets a timer where that was not enough.
+func (a *Aggregator) tickTables(again *time.Timer, all bool) {
 	late := false
 	for _, t := range a.Tables() {
-		late = t.Tick(a.now()) || late
+		if all || t.IsLate() {
+			late = t.Tick(a.now()) || late
+		}
 	}
+	a.beat.Store(int64(time.Since(a.started)))
 	if late {
 		again.Reset(lateEvery)
 	}
@@ -163,10 +166,9 @@ func (a *Aggregator) tick(ctx context.Context) {
 	for {
 		select {
 		case <-again.C:
-			a.tickTables(again)
+			a.tickTables(again, false)
 		case <-ticker.C:
-			a.tickTables(again)
-			a.beat.Store(int64(time.Since(a.started)))
+			a.tickTables(again, true)
 			if ticks++; ticks%ticksASecond == 0 {
 				a.boundMemory()
 			}

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
+
+	"stktc/cmd/internal/flags"
 )
 
 // Exit codes.
@@ -25,7 +27,6 @@ type command struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            func(string) string
-	args           []string
 }
 
 // exit is an error that only carries an exit code: what there is to say has been said.
@@ -49,7 +50,6 @@ func (c *command) main(args []string) (status int) {
 			status = exitFailed
 		}
 	}()
-	c.args = args
 	err := c.app().Run(append([]string{"stktload"}, args...))
 	var code exit
 	var usage usageError
@@ -67,7 +67,7 @@ func (c *command) main(args []string) (status int) {
 }
 
 func (c *command) app() *cli.App {
-	usage := func(ctx *cli.Context, err error, _ bool) error { return usageError{c.explain(ctx, err)} }
+	usage := func(ctx *cli.Context, err error, _ bool) error { return usageError{flags.Explain(err, flagsOf(ctx))} }
 	commands := []*cli.Command{c.compareCommand(), c.scaleCommand(), c.memoryCommand(), c.linearCommand(), c.latencyCommand(), c.recoverCommand(), c.plotCommand()}
 	for _, one := range commands {
 		one.OnUsageError = usage

@@ -44,6 +44,9 @@ func (c *count) Set(text string) error {
 // String writes the digits, as cli.Context.Int reads them.
 func (c *count) String() string { return strconv.Itoa(int(*c)) }
 
+// Accepted is that of flags.Accepter.
+func (*count) Accepted() string { return counts }
+
 // Get is that of flag.Getter.
 func (c *count) Get() any { return int(*c) }
 

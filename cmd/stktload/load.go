@@ -10,13 +10,14 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"stktc/cmd/internal/flags"
 	"stktc/cmd/internal/load"
 )
 
 // load runs one load and reports.
 func (c *command) load(ctx *cli.Context) error {
 	if ctx.Args().Present() {
-		return usagef("%q is neither a command nor a flag%s; see stktload --help", ctx.Args().First(), didYouMean(ctx.Args().First(), commandNames(ctx)))
+		return usagef("%q is neither a command nor a flag%s; see stktload --help", ctx.Args().First(), flags.DidYouMean(ctx.Args().First(), commandNames(ctx)))
 	}
 	cfg, err := config(ctx)
 	if err != nil {

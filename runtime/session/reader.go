@@ -22,7 +22,8 @@ type reader struct {
 	buf       []byte // holds bytes [start, end) of the stream
 	start     int
 	end       int
-	unyielded int // bytes read since others went first
+	unyielded int       // bytes read since others went first
+	began     time.Time // of the work that follows a read
 	tables    map[uint32]*remoteTable
 	cur       *remoteTable // nil: updates are of no known table
 	update    peers.Update
@@ -93,6 +94,7 @@ func (s *Session) fill() error {
 	n, err := s.conn.Read(r.buf[r.end:min(len(r.buf), r.end+r.turn())])
 	r.end += n
 	r.unyielded += n
+	r.began = time.Now()
 	s.stats.BytesIn.Add(uint64(n))
 	switch {
 	case n > 0:
@@ -310,6 +312,13 @@ func (t *remoteTable) life(u *peers.Update) uint32 {
 	return uint32(min(t.def.Expire/time.Millisecond, 1<<31-1))
 }
 
+// In a lesson, of what the peer told before, a session that has receivers of the same table beside it rests for twice as long as it worked: of a machine that nodes teach with all their might most is left to what
+// changes just now. After a start, when nobody is sent anything yet, it takes all of it.
+const (
+	lessonRests = 2
+	mostRested  = 8 * time.Millisecond // of work, else a pause of the machine would count
+)
+
 // flush applies what was read of the current table, and leaves an acknowledgement for the writer.
 func (s *Session) flush() {
 	r := &s.read
@@ -324,9 +333,14 @@ func (s *Session) flush() {
 	for _, src := range r.cur.sources {
 		src.Apply(&r.batch, now)
 	}
+	took, some := time.Since(r.began), false
 	for _, src := range r.cur.sources {
-		src.GiveWay(s.learns.Load())
+		some = src.GiveWay() || some
 	}
+	if some && s.learns.Load() {
+		time.Sleep(lessonRests * min(took, mostRested))
+	}
+	r.began = time.Now()
 	r.batch.Reset()
 	s.mu.Lock()
 	first := len(s.acks) == 0

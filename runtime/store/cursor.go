@@ -27,6 +27,7 @@ type Cursor struct {
 	taken  atomic.Uint64 // see countTaken
 	came   atomic.Uint64 // Table.taken when it took something
 	stands atomic.Bool   // it took nothing for a while
+	rests  atomic.Bool   // nor while somebody gave way to it
 
 	turn   int // the shard that news are taken from next: none starves
 	walker int // the shard that is walked next

@@ -42,6 +42,9 @@ func (c *Cursor) comes() {
 	if c.stands.Load() {
 		c.stands.Store(false)
 	}
+	if c.rests.Load() {
+		c.rests.Store(false)
+	}
 }
 
 // went notes that it did.
@@ -51,18 +54,19 @@ func (c *Cursor) went() {
 	}
 }
 
-// farthest is how many changes the receiver that is the farthest behind has not taken. Those who stand still do not count, and those who walk are not behind.
+// farthest is how many changes the receiver that is the farthest behind has not taken. Those who stand still do not count, nor those who did not come while somebody gave way to them, and those who walk are not
+// behind.
 func (t *Table) farthest() (behind int64) {
 	heads := t.heads.Load()
 	for _, c := range *t.cursors.Load() {
-		if !c.stands.Load() && !c.Walking() {
+		if !c.stands.Load() && !c.rests.Load() && !c.Walking() {
 			behind = max(behind, int64(heads-c.taken.Load()))
 		}
 	}
 	return behind
 }
 
-// halfBehind is how many changes the one in the middle has not taken, of those receivers, if there are any: one that is slow decides for itself, not for the others.
+// halfBehind is how many changes the one in the middle has not taken, of those receivers that do not stand still, if there are any: one that is slow decides for itself, not for the others.
 func (t *Table) halfBehind() (behind int64, some bool) {
 	var few [64]int64
 	all := few[:0]
@@ -79,20 +83,23 @@ func (t *Table) halfBehind() (behind int64, some bool) {
 	return all[(len(all)-1)/2], true
 }
 
-// stand notes which receivers that are behind have not come since: they are not waited for until they do. One that comes seldom, as its link is slow, costs a pause each time.
-func (t *Table) stand(since uint64) {
+// absent are the receivers that are behind and have not come since.
+func (t *Table) absent(since uint64) (absent []*Cursor) {
 	heads := t.heads.Load()
 	for _, c := range *t.cursors.Load() {
 		if int64(c.came.Load()-since) <= 0 && heads != c.taken.Load() {
-			c.stands.Store(true)
+			absent = append(absent, c)
 		}
 	}
+	return absent
 }
 
-// standing notes now and then which receivers do not come.
+// standing notes now and then which receivers do not come: they are not waited for until they do. One that comes seldom, as its link is slow, costs a pause each time.
 func (t *Table) standing(now uint32) {
 	if now-t.standAt >= standsAfter {
-		t.stand(t.standSince)
+		for _, c := range t.absent(t.standSince) {
+			c.stands.Store(true)
+		}
 		t.standAt, t.standSince = now, t.taken.Load()
 	}
 }
@@ -106,20 +113,16 @@ func (t *Table) ease() {
 }
 
 // GiveWay waits while there are many changes that some receiver has not taken, or the wheels are late, 4 ms at most, 16 ms if half of the receivers have not taken them: not if no receiver has taken anything since it was
-// called last, and not for every call, but after some thousand updates. In a lesson, of what the peer told before, it waits besides for twice as long as those took: of a machine that nodes teach
-// with all their might most is left to what changes just now.
-func (src *Source) GiveWay(lesson bool) {
+// called last, and not for every call, but after some thousand updates. It tells whether some receiver has, and somebody is to be given way to.
+func (src *Source) GiveWay() (some bool) {
 	t := src.t
 	taken := t.taken.Load()
 	idle := taken == src.taken
 	src.taken = taken
 	if idle || src.since < bulk {
-		return
+		return !idle
 	}
 	src.since = 0
-	if lesson {
-		time.Sleep(2 * min(time.Since(src.wentOn), giveWayLong/2))
-	}
 	t.giveWay(func(waited time.Duration) bool {
 		if waited < giveWayMost {
 			return t.farthest() > newsInBulk || t.late.Load() >= manyLate
@@ -127,7 +130,7 @@ func (src *Source) GiveWay(lesson bool) {
 		behind, _ := t.halfBehind()
 		return waited < giveWayLong && behind > newsInBulk
 	}, src.pause)
-	src.wentOn = time.Now()
+	return true
 }
 
 // pause waits for a moment, or until the receivers have taken most: a core that slept on would be missed (two cores took a seventh more updates, flat out). Where wheels are late it is not receivers that are
@@ -178,7 +181,9 @@ func (t *Table) giveWay(must func(waited time.Duration) bool, pause func()) {
 			return
 		}
 		if time.Since(paused) >= giveWayEvery {
-			t.stand(taken)
+			for _, c := range t.absent(taken) {
+				c.rests.Store(true)
+			}
 		}
 	}
 }

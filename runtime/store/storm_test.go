@@ -37,11 +37,9 @@ func (g *wayGiver) put(n uint32) {
 func (g *wayGiver) readAll() { readAll(g.c, g.enc, 10_000) }
 
 // waits is for how long it gives way.
-func (g *wayGiver) waits() time.Duration { return g.waitsIn(false) }
-
-func (g *wayGiver) waitsIn(lesson bool) time.Duration {
+func (g *wayGiver) waits() time.Duration {
 	began := time.Now()
-	g.GiveWay(lesson)
+	g.GiveWay()
 	return time.Since(began)
 }
 
@@ -112,7 +110,7 @@ func TestLateDoubles(t *testing.T) {
 	for _, test := range []struct{ late, want int }{{0, 10}, {lateDoubles, 20}, {4 * lateDoubles, 50}} {
 		before := s.counted.resends
 		s.turn(s.wheel.tick<<tickShift+4+uint32(test.late), 10*lookCost)
-		if got := int(s.counted.resends - before); got > test.want || got < test.want-2 {
+		if got := int(s.counted.resends - before); got > test.want+1 || got < test.want-1 {
 			t.Errorf("%d ms late: %d rows are sent again, want %d", test.late, got, test.want)
 		}
 	}
@@ -175,28 +173,34 @@ func TestGiveWay(t *testing.T) {
 	})
 }
 
-// TestLessonGivesWay: of the time for which a peer teaches beside receivers two thirds are left to others; where there are none it takes all.
-func TestLessonGivesWay(t *testing.T) {
+// TestHalfIsBehind: wheels go on as slowly as half of the receivers take, also while these come more seldom than who gives way to them looks.
+func TestHalfIsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newWayGiver(t, 2*newsInBulk)
-		waits := func(what string, took, want time.Duration) {
-			t.Helper()
+		g := newWayGiver(t, stormKeys)
+		others := []*Cursor{g.table.Subscribe(func() {}), g.table.Subscribe(func() {})}
+		g.readAll()
+		for _, c := range others {
+			readAll(c, g.enc, 10_000)
+		}
+		g.put(3 * newsInBulk)
+		least, slow := newsInBulk/32/numShards*lookCost, 0
+		const rounds = 60
+		for round := range uint32(rounds) {
 			g.put(bulk)
-			time.Sleep(took)
-			if got := g.waitsIn(true); got != want {
-				t.Errorf("%s: waits for %v, want %v", what, got, want)
+			g.readAll()
+			if round%3 == 0 {
+				others[0].Encode(&Stretch{}, 100, 10_000, g.enc)
+				others[1].Encode(&Stretch{}, 100, 10_000, g.enc)
+			}
+			g.GiveWay()
+			g.table.standing(10_000 + 4*round)
+			if g.table.budget() == least {
+				slow++
 			}
 		}
-		waits("nobody takes anything", time.Millisecond, 0)
-		g.readAll()
-		waits("the first time", time.Millisecond, giveWayLong)
-		g.readAll()
-		waits("after 1 ms", time.Millisecond, 2*time.Millisecond)
-		g.readAll()
-		waits("after 3 ms", 3*time.Millisecond, 6*time.Millisecond)
-		g.readAll()
-		waits("after a second", time.Second, giveWayLong)
-		waits("when nobody takes anything any more", time.Millisecond, 0)
+		if slow < rounds*9/10 {
+			t.Errorf("two of three receivers are far behind, and wheels turn slowly in %d of %d ticks only", slow, rounds)
+		}
 	})
 }
 

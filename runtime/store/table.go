@@ -125,7 +125,6 @@ type Source struct {
 	since  int    // updates since it gave way
 	taken  uint64 // Table.taken when it was asked to
 	timer  *time.Timer
-	wentOn time.Time // when it had given way last
 
 	moves []move // this and dead are guarded by every shard's lock: written under all of them, read under any
 	dead  bool
@@ -364,6 +363,9 @@ func (t *Table) Tick(now uint32) (isLate bool) {
 	return late > 0
 }
 
+// IsLate tells what the last Tick did.
+func (t *Table) IsLate() bool { return t.late.Load() > 0 }
+
 // turn turns the shard's wheel, by more than the budget if it is late already, and gives 1 if it is then.
 func (s *shard) turn(now uint32, budget int) (late int32) {
 	if !s.wheel.some.Load() {
@@ -408,4 +410,4 @@ func (t *Table) budget() int {
 }
 
 // lateDoubles is how late a wheel is, in ms, that does twice as much: nothing that has to be sent again waits for ever.
-const lateDoubles = 1000
+const lateDoubles = 200

@@ -209,9 +209,10 @@ func (w *wheel) advance(s *shard, now uint32, budget int) bool {
 			w.reset(s.t.arena)
 		}
 	}
+	moves := tickBudget                         // of entries, which make nothing for receivers
 	for int32((target-w.tick)<<tickShift) > 0 { // an empty wheel may have been set by an update whose clock was read after now
 		tick := (w.tick + 1) & tickMask
-		if !w.cascade(s, tick, &budget) {
+		if !w.cascade(s, tick, &moves) {
 			return false
 		}
 		w.tick = tick // before rows are listed again: 63 ticks on from the one before are a bucket of level 1 that has come up already

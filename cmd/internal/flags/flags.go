@@ -24,14 +24,14 @@ func Explain(err error, flags []cli.Flag) error {
 	text := err.Error()
 	if m := unreadable.FindStringSubmatch(text); m != nil {
 		if f := find(flags, m[2]); f != nil {
-			return fmt.Errorf("%s %s: accepted are %s", written(m[2]), m[1], accepted(f))
+			return fmt.Errorf("%s %s: accepted are %s", written(m[2]), m[1], accepted(f, m[1]))
 		}
 	}
 	if m := unknown.FindStringSubmatch(text); m != nil {
-		return fmt.Errorf("%s is not a flag here; %s", written(m[1]), hint(m[1], flags))
+		return fmt.Errorf("there is no flag `%s`%s", written(m[1]), hint(m[1], flags))
 	}
 	if m := missing.FindStringSubmatch(text); m != nil {
-		return fmt.Errorf("%s needs a value: %s", written(m[1]), accepted(find(flags, m[1])))
+		return fmt.Errorf("%s needs a value: %s", written(m[1]), accepted(find(flags, m[1]), ""))
 	}
 	return err
 }
@@ -44,12 +44,20 @@ func hint(name string, flags []cli.Flag) string {
 		all = append(all, written(f.Names()[0]))
 	}
 	if near := diag.Nearest(name, names); near != "" {
-		return "did you mean " + written(near) + "?"
+		return DidYouMean(written(name), []string{written(near)})
 	}
 	if len(all) == 0 {
-		return "it takes none"
+		return ": it takes none"
 	}
-	return "accepted are " + strings.Join(all, ", ")
+	return ": accepted are " + strings.Join(all, ", ")
+}
+
+// DidYouMean asks for the candidate that is near; "" if none is.
+func DidYouMean(word string, candidates []string) string {
+	if near := diag.Nearest(word, candidates); near != "" {
+		return fmt.Sprintf(", did you mean `%s`?", near)
+	}
+	return ""
 }
 
 func written(name string) string {
@@ -66,10 +74,23 @@ func find(flags []cli.Flag, name string) cli.Flag {
 	return nil
 }
 
-func accepted(f cli.Flag) string {
-	switch f.(type) {
+// Accepter is the value of a cli.GenericFlag that says itself what it accepts.
+type Accepter interface{ Accepted() string }
+
+var digits = regexp.MustCompile(`^"\d+"$`)
+
+// accepted says what a flag takes, instead of a value in quotes if there is one.
+func accepted(f cli.Flag, value string) string {
+	switch f := f.(type) {
 	case *cli.DurationFlag:
+		if digits.MatchString(value) {
+			return fmt.Sprintf("times with their unit: `%ss`?", strings.Trim(value, `"`))
+		}
 		return "times with their unit, as `10s` and `500ms`"
+	case *cli.GenericFlag:
+		if a, ok := f.Value.(Accepter); ok {
+			return a.Accepted()
+		}
 	case *cli.Float64Flag:
 		return "numbers"
 	case *cli.BoolFlag:

@@ -228,7 +228,7 @@ func (l *load) verify(ctx context.Context, r *Report) error {
 // target is some time behind then. A look finds what is wrong of a few.
 func (l *load) awaitRates(ctx context.Context) (late time.Duration, err error) {
 	began := time.Now()
-	for ; late < l.Settle; late = time.Since(began) {
+	for ; late < min(l.Settle, mostLate); late = time.Since(began) {
 		if k := l.lookAtEvery(sampleOf); k.Wrong == 0 || !k.areRates(l.shape) {
 			break
 		}
@@ -239,6 +239,9 @@ func (l *load) awaitRates(ctx context.Context) (late time.Duration, err error) {
 	}
 	return late, nil
 }
+
+// mostLate is for how long rates may be behind in a storm: what is wrong then is wrong.
+const mostLate = 3 * time.Second
 
 // sampleOf is of how many keys one is looked at for that.
 const sampleOf = 61

@@ -238,7 +238,7 @@ func (n *Node) admit(conn net.Conn, hello peers.Hello, status peers.Status) (*se
 	if p == nil {
 		return nil, peers.StatusRemoteName
 	}
-	if p.isLocal && p.session != nil {
+	if p.isLocal && p.session != nil || n.stopped { // a session that began after stop would never end
 		return nil, peers.StatusTryAgain
 	}
 	had := p.disconnect()

@@ -142,7 +142,7 @@ func (c *conversation) Define(def *peers.TableDefinition) []*store.Source {
 				continue
 			}
 			c.enter(t)
-			c.noteSummed(t)
+			c.noteSummed(def.Name)
 			_, before := t.Definition()
 			src, err := t.Source(c.l.name, def.Definition)
 			if _, now := t.Definition(); now != before && before != 0 {

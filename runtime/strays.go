@@ -12,10 +12,10 @@ import (
 // show that a table is of another level, so they wait a while before they are told of.
 type strays struct {
 	since  map[string]time.Time // zero: was told of
-	summed map[*table]bool      // what the peer has taught in this session that is summed
+	summed map[string]bool      // what the peer has taught in this session that is summed
 }
 
-// strayWait is how long after its definition, and after a lesson, a table is told of: what is counted in another is taught by then.
+// strayWait is how long after its definition a table is told of at the soonest, which is not before the peer's lesson ends: what is counted in another is taught by then.
 const strayWait = 2 * time.Second
 
 // noteStray notes a table that the peer has defined if nothing takes it, and nobody knows it for one of another level.
@@ -34,14 +34,14 @@ func (c *conversation) noteStray(name string) {
 	c.strays.since[name] = time.Now()
 }
 
-// noteSummed notes that the peer has taught what the table takes.
-func (c *conversation) noteSummed(t *table) {
+// noteSummed notes that the peer has taught a table that is summed.
+func (c *conversation) noteSummed(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.strays.summed == nil {
-		c.strays.summed = map[*table]bool{}
+		c.strays.summed = map[string]bool{}
 	}
-	c.strays.summed[t] = true
+	c.strays.summed[name] = true
 }
 
 // known tells whether a name is one that the peer's sections take, make, forward or lease, or they take nothing from it at all.
@@ -93,12 +93,12 @@ func (c *conversation) dueStrays(now time.Time) (due []string) {
 }
 
 // isOtherLevel tells whether a table is summed by others: a peer that teaches it teaches, under the same stem, one that is summed here.
-func (s *section) isOtherLevel(name string, summed map[*table]bool) bool {
+func (s *section) isOtherLevel(name string, summed map[string]bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.levels[name] && len(s.levels) < maxTables {
-		for t := range summed {
-			if s.tables[t.Name()] == t && t.rule.sharesStem(t.sourceName(), name) {
+		for source := range summed {
+			if slices.ContainsFunc(s.cfg.Rules, func(r Rule) bool { return s.cfg.matches(r, source) && r.sharesStem(source, name) }) {
 				s.levels[name] = true
 			}
 		}

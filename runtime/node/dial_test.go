@@ -197,3 +197,21 @@ func TestMesh(t *testing.T) {
 		}
 	})
 }
+
+// TestHelloAfterStop: whoever says hello when the node has stopped gets no session, that nobody would end.
+func TestHelloAfterStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, Config{Name: "lb1", Peers: []Peer{{Name: "agg"}}, Tables: []TableConfig{plain("bk")}})
+		serve(t, n)()
+		near, far := net.Pipe()
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			n.accept(near)
+		}()
+		s := &script{t, far}
+		s.write([]byte("HAProxyS 2.1\nlb1\nagg 1 1\n"))
+		s.wantText("300\n")
+		<-over
+	})
+}

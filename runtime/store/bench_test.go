@@ -95,20 +95,25 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
+// twoReceivers are those of a table. drain gives both what they have not had, and out counts it.
+func twoReceivers(t *Table) (out *Stretch, drain func(now uint32)) {
+	receivers := []*Cursor{t.Subscribe(func() {}), t.Subscribe(func() {})}
+	enc, _ := t.Encoder(plainAppender)
+	out = &Stretch{}
+	return out, func(now uint32) {
+		for _, r := range receivers {
+			r.Encode(out, 1<<30, now, enc)
+			out.Bytes = out.Bytes[:0]
+		}
+	}
+}
+
 // BenchmarkThrough is an update that is applied and whose sum is given to two receivers: what an aggregator of two nodes does, without the wire.
 func BenchmarkThrough(b *testing.B) {
 	for _, keys := range []int{10_000, 1_000_000} {
 		b.Run(fmt.Sprint(keys), func(b *testing.B) {
 			t, sources, order := benchTable(b, keys, 2)
-			receivers := []*Cursor{t.Subscribe(func() {}), t.Subscribe(func() {})}
-			enc, _ := t.Encoder(plainAppender)
-			var out Stretch
-			drain := func(now uint32) {
-				for _, r := range receivers {
-					r.Encode(&out, 1<<30, now, enc)
-					out.Bytes = out.Bytes[:0]
-				}
-			}
+			out, drain := twoReceivers(t)
 			drain(1500)
 			out.Updates = 0
 			eachBatch(b, order, 512, false, func(turn int, batch *Batch) {
@@ -182,15 +187,7 @@ func BenchmarkBoundaries(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				t := countedWithin(b, keys, 1000)
-				receivers := []*Cursor{t.Subscribe(func() {}), t.Subscribe(func() {})}
-				enc, _ := t.Encoder(plainAppender)
-				var out Stretch
-				drain := func(now uint32) {
-					for _, r := range receivers {
-						r.Encode(&out, 1<<30, now, enc)
-						out.Bytes = out.Bytes[:0]
-					}
-				}
+				out, drain := twoReceivers(t)
 				drain(20_000)
 				out.Updates = 0
 				b.StartTimer()

@@ -363,7 +363,7 @@ func (t *Table) Tick(now uint32) (isLate bool) {
 	return late > 0
 }
 
-// IsLate tells what the last Tick did.
+// IsLate tells whether the last Tick left something that was due.
 func (t *Table) IsLate() bool { return t.late.Load() > 0 }
 
 // turn turns the shard's wheel, by more than the budget if it is late already, and gives 1 if it is then.

@@ -260,26 +260,14 @@ func TestStrangers(t *testing.T) {
 
 // says answers each hello with a text, and ends the connection.
 func says(t *testing.T, text string) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			r := bufio.NewReader(conn)
-			for range 3 {
-				r.ReadString('\n')
-			}
-			io.WriteString(conn, text)
-			conn.Close()
+	return listening(t, func(conn net.Conn) {
+		r := bufio.NewReader(conn)
+		for range 3 {
+			r.ReadString('\n')
 		}
-	}()
-	return l.Addr().String()
+		io.WriteString(conn, text)
+		conn.Close()
+	})
 }
 
 // silent takes connections, and no notice of them.

@@ -20,6 +20,11 @@ type tamper struct {
 
 // between gives the address of a tamper before a target.
 func (w tamper) between(t *testing.T, target string) string {
+	return listening(t, func(node net.Conn) { w.join(node, target) })
+}
+
+// listening gives an address where each connection is handled in a goroutine of its own.
+func listening(t *testing.T, handle func(net.Conn)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -27,11 +32,11 @@ func (w tamper) between(t *testing.T, target string) string {
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
-			node, err := l.Accept()
+			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			go w.join(node, target)
+			go handle(conn)
 		}
 	}()
 	return l.Addr().String()

@@ -158,8 +158,8 @@ func (s *shard) warm(b *Batch) {
 		hash := b.hashes[at-1]
 		tag, bucket := indexTag(hash), &s.index.buckets[s.index.home(hash)]
 		for m := bucket.match(tag); m != 0; m &= m - 1 {
-			if r := bucket.refs[m.first()]; r != noRef {
-				s.prefetchRow(r)
+			if r := bucket.refs[m.first()]; r != 0 {
+				s.prefetchRow(ref(r - 1))
 			}
 		}
 	}

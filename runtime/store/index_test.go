@@ -108,3 +108,50 @@ func TestIndexesGrowInTurn(t *testing.T) {
 		}
 	}
 }
+
+// TestRowsMoveInParts: while the index of a shard grows every key is found, whether it comes, moves to another class or goes, and no key that comes moves more than some buckets.
+func TestRowsMoveInParts(t *testing.T) {
+	table := New("t.sum")
+	a, b := begin(t, table, "a", gpcDef), begin(t, table, "b", gpcDef)
+	x := &table.shards[0].index
+	rnd := rand.New(rand.NewPCG(3, 3))
+	keys := keysOf(table, 30_000)
+	isThere := make([]bool, len(keys))
+	look := func(i int) {
+		if _, ok := value(table, keys[i]); ok != isThere[i] {
+			t.Fatalf("key %d of %d rows is found: %v, want %v (%d of %d buckets have moved)", i, x.used, ok, isThere[i], x.moved, len(x.before.buckets))
+		}
+	}
+	turns := 0
+	for last := range keys {
+		moved, from := x.moved, len(x.before.buckets)
+		putKey(a, keys[last], 60_000, 1)
+		isThere[last] = true
+		if len(x.before.buckets) == 0 {
+			continue
+		}
+		turns++
+		if from == len(x.before.buckets) && x.moved-moved != movedAtOnce || x.moved > len(x.buckets) {
+			t.Fatalf("%d buckets moved at once", x.moved-moved)
+		}
+		for range 4 {
+			look(rnd.IntN(last + 1))
+		}
+		switch i := rnd.IntN(last + 1); {
+		case !isThere[i]:
+			putKey(a, keys[i], 60_000, 1)
+			isThere[i] = true
+		case rnd.IntN(2) == 0:
+			putKey(b, keys[i], 60_000, 1)
+		default:
+			evictOne(t, table, keys[i])
+			isThere[i] = false
+		}
+	}
+	for i := range keys {
+		look(i)
+	}
+	if turns < 500 {
+		t.Errorf("only %d keys came while rows moved", turns)
+	}
+}

@@ -114,18 +114,26 @@ func (s *shard) hashOf(r ref) uint64 { return s.t.hash(s.key(s.row(r))) }
 
 // find looks a key up; noRef when it is not there.
 func (s *shard) find(hash uint64, key []byte) ref {
-	if len(s.index.buckets) == 0 {
+	r := s.findIn(&s.index.bucketTable, hash, key)
+	if r == noRef && len(s.index.before.buckets) > 0 {
+		return s.findIn(&s.index.before, hash, key)
+	}
+	return r
+}
+
+func (s *shard) findIn(t *bucketTable, hash uint64, key []byte) ref {
+	if len(t.buckets) == 0 {
 		return noRef
 	}
-	home := s.index.home(hash)
+	home := t.home(hash)
 	for at := home; ; {
-		b := &s.index.buckets[at]
+		b := &t.buckets[at]
 		for m := b.match(indexTag(hash)); m != 0; m &= m - 1 {
-			if r := b.refs[m.first()]; r != noRef && s.hasKey(s.row(r), key) {
-				return r
+			if r := b.refs[m.first()]; r != 0 && s.hasKey(s.row(ref(r-1)), key) {
+				return ref(r - 1)
 			}
 		}
-		if at = s.index.after(at); b.past == 0 || at == home {
+		if at = t.after(at); b.past == 0 || at == home {
 			return noRef
 		}
 	}
@@ -173,7 +181,7 @@ func (s *shard) grow(r ref) ref {
 	case to.class() == 1:
 		row[meta] &^= armed // it gets its second contribution, and is armed for both
 	case row[meta]&armed != 0:
-		s.wheel.push(s, to, row[due], s.wheel.tick)
+		s.wheel.push(s, to, row[due])
 	}
 	s.class = 0
 	for s.class+1 < numClasses && s.slabs[s.class+1].rows > s.slabs[s.class].rows {

@@ -37,7 +37,7 @@ func (t *Table) Evicted() uint64 { return t.evicted.Load() }
 
 // bytes is the memory that the shard holds.
 func (s *shard) bytes() uint64 {
-	words := len(s.index.words) + len(s.log.ring) + len(s.wheel.chunks)*chunkWords
+	words := s.index.size() + len(s.log.ring) + len(s.wheel.chunks)*chunkWords
 	for i := range s.slabs {
 		for _, c := range s.slabs[i].chunks {
 			words += len(c)

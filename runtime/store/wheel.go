@@ -18,6 +18,7 @@ type wheel struct {
 	free   uint32                             // the first free block plus one, linked
 	taken  uint32                             // block plus one that rows were taken from last
 	warmed uint32                             // block plus one whose rows were read ahead
+	sweeper
 }
 
 const (
@@ -45,6 +46,7 @@ func (w *wheel) reset(a *arena) {
 	w.chunks, w.blocks, w.free, w.taken, w.warmed = nil, 0, 0, 0, 0
 	w.listed = 0
 	w.some.Store(false)
+	w.sweeper = sweeper{}
 }
 
 func (w *wheel) block(n uint32) []uint32 {
@@ -75,6 +77,9 @@ func (w *wheel) growth() int {
 
 // arm sees to it that the wheel looks at the row at the time at, or at the first tick after now if that has passed.
 func (w *wheel) arm(s *shard, r ref, row []uint32, at, now uint32) {
+	if int32(at-now) <= 0 {
+		at = now + 1
+	}
 	if row[meta]&armed != 0 && int32(row[due]-at) <= s.lay.slack {
 		return // it looks early enough
 	}
@@ -83,31 +88,19 @@ func (w *wheel) arm(s *shard, r ref, row []uint32, at, now uint32) {
 	}
 	row[due] = at
 	row[meta] |= armed
-	w.push(s, r, at, now>>tickShift)
-	if w.listed > s.rows+s.rows/8+s.rows*s.number/(2*numShards)+minListed { // not all shards at once
-		w.rebuild(s)
+	w.push(s, r, at)
+	if w.listed > s.rows+s.rows/sweptPart+minListed {
+		w.sweep(s)
 	}
 }
 
-// minListed spares small shards from being listed anew all the time.
-const minListed = 1024
-
-// push lists the row for the time at, at the soonest for the tick after base or the last one done.
-func (w *wheel) push(s *shard, r ref, at, base uint32) {
-	t := notBefore((at+1<<tickShift-1)>>tickShift, base+1)
-	w.list(s, r, notBefore(t, w.tick+1), w.tick)
+// push lists the row for the time at, at the soonest for the tick after the last one done.
+func (w *wheel) push(s *shard, r ref, at uint32) {
+	w.list(s, r, notBefore(tickOf(at), w.tick+1), w.tick)
 }
 
-// rebuild lists each row once: peers whose updates make rows due ever earlier leave many references behind.
-func (w *wheel) rebuild(s *shard) {
-	w.reset(s.t.arena)
-	s.eachRow(0, func(r ref, row []uint32) bool {
-		if row[meta]&armed != 0 {
-			w.push(s, r, row[due], w.tick)
-		}
-		return true
-	})
-}
+// tickOf is the first tick that is not before a time.
+func tickOf(at uint32) uint32 { return (at + 1<<tickShift - 1) >> tickShift & tickMask }
 
 // notBefore is the later of two ticks.
 func notBefore(t, soonest uint32) uint32 {
@@ -152,6 +145,9 @@ func (w *wheel) takeEntry(bucket uint32) (entry uint32) {
 	w.room[bucket]++
 	entry = b[blockWords-uint32(w.room[bucket])]
 	if w.room[bucket] == blockEntries {
+		if w.at == n+1 {
+			w.at = b[blockNext]
+		}
 		w.heads[bucket], w.room[bucket] = b[blockNext], 0
 		b[blockNext] = w.free
 		w.free = n + 1
@@ -241,7 +237,7 @@ func (w *wheel) cascade(s *shard, tick uint32, budget *int) bool {
 			if row == nil || row[meta]&armed == 0 {
 				continue
 			}
-			at := notBefore((row[due]+1<<tickShift-1)>>tickShift, tick)
+			at := notBefore(tickOf(row[due]), tick)
 			if (at-tick)&tickMask < span { // else it is listed where that time comes up
 				w.list(s, r, at, tick)
 			}

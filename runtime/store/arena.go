@@ -16,6 +16,7 @@ type arena struct {
 	newest  []uint32           // region that chunks are taken from
 	rest    []uint32           // of it
 	next    []uint32           // region; nil if there is none yet
+	ready   func()             // has the system make the huge page that comes next, unless it did
 	free    [][]uint32         // to be handed out again
 	cold    [][]uint32         // the same, their memory given back
 }
@@ -42,6 +43,9 @@ func (a *arena) chunk() []uint32 {
 	if len(a.rest) == 0 {
 		a.newRegion()
 	}
+	if a.ready != nil && (len(a.newest)-len(a.rest))%hugeWords == 0 {
+		a.ready()
+	}
 	c := a.rest[:chunkWords:chunkWords]
 	a.rest = a.rest[chunkWords:]
 	if len(a.newest) == largeRegion {
@@ -60,11 +64,11 @@ func (a *arena) newRegion() {
 	a.rest = a.newest
 }
 
-// lookAhead has the next huge page made ready when seven eighths of the present one are handed out: the system takes up to some milliseconds for one, and whoever touches it first waits for that, under a
-// shard's lock.
+// lookAhead has the next huge page made ready when three quarters of the present one are handed out: the system takes up to some milliseconds for one, and whoever touches it first waits for that, under a
+// shard's lock. It is touched, not asked for (MADV_POPULATE_WRITE): for that time no memory could be mapped or unmapped, so that indexes that grew waited for it too, 2 to 7 ms each.
 func (a *arena) lookAhead() {
 	used := len(a.newest) - len(a.rest)
-	if used%hugeWords != hugeWords*7/8 {
+	if used%hugeWords != hugeWords*3/4 {
 		return
 	}
 	page := a.newest[used/hugeWords*hugeWords:][hugeWords:]
@@ -72,7 +76,8 @@ func (a *arena) lookAhead() {
 		a.next = a.mapWords(largeRegion, true)
 		page = a.next
 	}
-	go populate(page[:hugeWords])
+	a.ready = sync.OnceFunc(func() { page[0] = 0 })
+	go a.ready()
 }
 
 // count notes that words are handed out, or come back. The caller holds a.mu.
@@ -145,9 +150,12 @@ func (a *arena) put(c []uint32) {
 func (a *arena) release() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.ready != nil {
+		a.ready() // nor later
+	}
 	for _, r := range a.regions {
 		unmap(r)
 	}
 	a.count(int(-a.held / 4))
-	a.regions, a.newest, a.rest, a.next, a.free, a.cold = nil, nil, nil, nil, nil, nil
+	a.regions, a.newest, a.rest, a.next, a.ready, a.free, a.cold = nil, nil, nil, nil, nil, nil, nil
 }

@@ -28,13 +28,6 @@ func mapWords(words int, huge bool) (region []byte, usable []uint32) {
 	return region, unsafe.Slice((*uint32)(unsafe.Pointer(&b[0])), words)
 }
 
-const madvPopulateWrite = 23 // MADV_POPULATE_WRITE, since Linux 5.14; others refuse it
-
-// populate makes words that were mapped ready, as writing to them would. They may have been unmapped by now.
-func populate(w []uint32) {
-	syscall.Syscall(syscall.SYS_MADVISE, uintptr(unsafe.Pointer(&w[0])), uintptr(len(w)*4), madvPopulateWrite)
-}
-
 // giveBack gives a chunk's memory back to the system; its words become 0.
 func giveBack(c []uint32) {
 	if syscall.Madvise(unsafe.Slice((*byte)(unsafe.Pointer(&c[0])), len(c)*4), syscall.MADV_DONTNEED) != nil {

@@ -8,6 +8,3 @@ func mapWords(words int, _ bool) (region []byte, usable []uint32) { return nil, 
 func giveBack(c []uint32) { clear(c) }
 
 func unmap([]byte) {}
-
-// populate does nothing where it cannot be asked for.
-func populate([]uint32) {}

@@ -145,7 +145,7 @@ const (
 func (a *Aggregator) tickTables(again *time.Timer, all bool) {
 	late := false
 	for _, t := range a.Tables() {
-		if all || t.IsLate() {
+		if all || t.Late() > 0 {
 			late = t.Tick(a.now()) || late
 		}
 	}

@@ -116,6 +116,25 @@ func TestLateDoubles(t *testing.T) {
 	}
 }
 
+// TestLate: a table tells how far it is behind with what is due.
+func TestLate(t *testing.T) {
+	g := newWayGiver(t, stormKeys)
+	g.readAll()
+	at := uint32(10_000)
+	for !g.table.Tick(at) {
+		at += 4
+	}
+	if g.table.Tick(at + 500); g.table.Late() < 400*time.Millisecond || g.table.Late() > 508*time.Millisecond {
+		t.Errorf("half a second after the storm began: %v late", g.table.Late())
+	}
+	for g.table.Tick(at + 500) {
+		g.readAll()
+	}
+	if g.table.Late() != 0 {
+		t.Errorf("%v late when all is done", g.table.Late())
+	}
+}
+
 // TestGiveWay: who brings much waits for receivers that are behind and read, and for wheels that are late, a moment each.
 func TestGiveWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

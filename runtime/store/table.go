@@ -44,6 +44,7 @@ type Table struct {
 	waiting atomic.Int32  // sources that give way
 	eased   chan struct{} // one may go on
 	late    atomic.Int32  // shards whose wheels did not get through in the last Tick
+	lateBy  atomic.Int32  // ms, of the one that is the furthest behind
 	updates atomic.Uint64
 	evicted atomic.Uint64 // keys
 	clock   atomic.Uint32 // the latest time that Tick or Apply was told
@@ -355,18 +356,22 @@ func (t *Table) Tick(now uint32) (isLate bool) {
 	t.forgetLessons(now)
 	t.revokeOld(now)
 	t.standing(now)
-	late, budget := int32(0), t.budget()
+	late, most, budget := int32(0), int32(0), t.budget()
 	for i := range t.shards {
-		late += t.shards[i].turn(now, budget)
+		if ms := t.shards[i].turn(now, budget); ms > 0 {
+			late++
+			most = max(most, ms)
+		}
 	}
 	t.late.Store(late)
+	t.lateBy.Store(most)
 	return late > 0
 }
 
-// IsLate tells whether the last Tick left something that was due.
-func (t *Table) IsLate() bool { return t.late.Load() > 0 }
+// Late is how far the last Tick was behind with the boundaries of rates' periods and the ends of entries, 0 if it did all that was due.
+func (t *Table) Late() time.Duration { return time.Duration(t.lateBy.Load()) * time.Millisecond }
 
-// turn turns the shard's wheel, by more than the budget if it is late already, and gives 1 if it is then.
+// turn turns the shard's wheel, by more than the budget if it is late already, and gives by how many ms it is late then, 0 if it is not.
 func (s *shard) turn(now uint32, budget int) (late int32) {
 	if !s.wheel.some.Load() {
 		return 0
@@ -374,7 +379,7 @@ func (s *shard) turn(now uint32, budget int) (late int32) {
 	s.mu.Lock()
 	defer s.unlock()
 	if !s.wheel.advance(s, now, min(tickBudget, budget+budget*s.wheel.late(now)/lateDoubles)) {
-		late = 1
+		late = int32(max(1, s.wheel.late(now)))
 	}
 	return late
 }

@@ -228,6 +228,10 @@ var aggregatorMetrics = []metric{
 		counted(func(n *store.Stats) uint64 { return n.Resends }),
 	},
 	{
+		"stktc_table_late_seconds", "How far the table is behind with the boundaries of rates' periods and the ends of entries: where millions of keys came at one time, they are due at one time. Counters do not wait for them.", gauge, byTable,
+		tables(func(t runtime.TableStatus) float64 { return t.Table.Late().Seconds() }),
+	},
+	{
 		"stktc_table_crowded_updates_total", "Updates that were passed over because the key has as many contributors as it can have.", counter, byTable,
 		counted(func(n *store.Stats) uint64 { return n.Crowded }),
 	},

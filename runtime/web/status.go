@@ -64,12 +64,13 @@ type (
 		Store        string            `json:"store"`
 		Used         int               `json:"used"` // keys
 		Updates      uint64            `json:"updates"`
-		Coalesced    uint64            `json:"coalesced"` // of these, those that joined a change not sent yet
-		Resends      uint64            `json:"resends"`   // of sums, at the boundaries of rates' periods
-		Crowded      uint64            `json:"crowded"`   // updates passed over: too many contributors
-		Evicted      uint64            `json:"evicted"`   // keys, for want of memory
-		Partial      uint64            `json:"partial"`   // keys that came back after that
-		Bytes        uint64            `json:"bytes"`     // of memory
+		Coalesced    uint64            `json:"coalesced"`    // of these, those that joined a change not sent yet
+		Resends      uint64            `json:"resends"`      // of sums, at the boundaries of rates' periods
+		Late         float64           `json:"late_seconds"` // behind with such boundaries, and with ends of entries
+		Crowded      uint64            `json:"crowded"`      // updates passed over: too many contributors
+		Evicted      uint64            `json:"evicted"`      // keys, for want of memory
+		Partial      uint64            `json:"partial"`      // keys that came back after that
+		Bytes        uint64            `json:"bytes"`        // of memory
 		Contributors []contributorJSON `json:"contributors"`
 		LeftOut      []string          `json:"left_out"` // data types that are not summed, and why
 	}
@@ -122,7 +123,7 @@ func newTableJSON(t runtime.TableStatus, n store.Stats) tableJSON {
 	def, _ := t.Table.Definition()
 	j := tableJSON{
 		Name: t.Table.Name(), Kind: t.Kind.String(), Source: t.Source, Store: def.StoreString(),
-		Updates: n.Updates, Coalesced: n.Coalesced, Resends: n.Resends, Crowded: n.Crowded, Evicted: n.Evicted, Partial: n.Partial, Bytes: n.Bytes,
+		Updates: n.Updates, Coalesced: n.Coalesced, Resends: n.Resends, Late: t.Table.Late().Seconds(), Crowded: n.Crowded, Evicted: n.Evicted, Partial: n.Partial, Bytes: n.Bytes,
 		Contributors: []contributorJSON{}, LeftOut: []string{},
 	}
 	if def.Key.IsValid() {

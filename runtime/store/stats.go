@@ -5,7 +5,7 @@ type Stats struct {
 	Updates   uint64 // applied
 	Coalesced uint64 // updates that changed a key of which every receiver still waited for the change before
 	Resends   uint64 // sums sent again because a rate passed the boundary of a contributor's period
-	Crowded   uint64 // updates that were passed over: the key has as many contributors as it can have
+	Crowded   uint64 // updates that were passed over: the key has as many contributors as it can have, or the table as many keys
 	Evicted   uint64 // keys that went for want of memory
 	Partial   uint64 // keys that came back after they were evicted, and are not sent before all contributors have told of them
 	Bytes     uint64 // of memory held: rows, index, log of changes

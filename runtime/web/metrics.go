@@ -232,7 +232,7 @@ var aggregatorMetrics = []metric{
 		tables(func(t runtime.TableStatus) float64 { return t.Table.Late().Seconds() }),
 	},
 	{
-		"stktc_table_crowded_updates_total", "Updates that were passed over because the key has as many contributors as it can have.", counter, byTable,
+		"stktc_table_crowded_updates_total", "Updates that were passed over because the key has as many contributors as it can have, 1,024, or the table as many keys, 134 million or more.", counter, byTable,
 		counted(func(n *store.Stats) uint64 { return n.Crowded }),
 	},
 	{

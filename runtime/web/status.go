@@ -67,7 +67,7 @@ type (
 		Coalesced    uint64            `json:"coalesced"`    // of these, those that joined a change not sent yet
 		Resends      uint64            `json:"resends"`      // of sums, at the boundaries of rates' periods
 		Late         float64           `json:"late_seconds"` // behind with such boundaries, and with ends of entries
-		Crowded      uint64            `json:"crowded"`      // updates passed over: too many contributors
+		Crowded      uint64            `json:"crowded"`      // updates passed over: too many contributors or keys
 		Evicted      uint64            `json:"evicted"`      // keys, for want of memory
 		Partial      uint64            `json:"partial"`      // keys that came back after that
 		Bytes        uint64            `json:"bytes"`        // of memory

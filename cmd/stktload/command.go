@@ -68,7 +68,7 @@ func (c *command) main(args []string) (status int) {
 
 func (c *command) app() *cli.App {
 	usage := func(ctx *cli.Context, err error, _ bool) error { return usageError{flags.Explain(err, flagsOf(ctx))} }
-	commands := []*cli.Command{c.compareCommand(), c.scaleCommand(), c.memoryCommand(), c.linearCommand(), c.latencyCommand(), c.recoverCommand(), c.plotCommand()}
+	commands := []*cli.Command{c.compareCommand(), c.scaleCommand(), c.memoryCommand(), c.linearCommand(), c.latencyCommand(), c.recoverCommand(), c.plotCommand(), c.echoCommand()}
 	for _, one := range commands {
 		one.OnUsageError = usage
 	}

@@ -20,7 +20,8 @@ func (c *command) latencyCommand() *cli.Command {
 		Description: "Two nodes do nothing but push updates that are timed until the other one has their sum, while two others do nothing, push --rate updates a\n" +
 			"second, or push flat out. Then the two others go through what makes an aggregator stall, with --many-keys keys: the table grows, sessions are lost and\n" +
 			"everything is taught anew, a node restarts with nothing so that what it had is dropped, and at last all entries expire. All sums of those two are compared; who\n" +
-			"times looks at nothing but what is timed, or its own work would be timed too.",
+			"times looks at nothing but what is timed, or its own work would be timed too. A process that only echoes is timed beside all of it: what the machine takes by\n" +
+			"itself, where nobody sums.",
 		Flags: slices.Concat(trialFlags(1), loadFlag("duration", "updates", "linger"), []cli.Flag{
 			keysFlag(),
 			countFlag(how, "rate", 100_000, "`N` updates a second beside those that are timed"),
@@ -46,9 +47,15 @@ func (s *stand) latency(stop context.Context, ctx *cli.Context) (*Result, error)
 	if err != nil {
 		return nil, err
 	}
+	echo, end, err := startEcho()
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	r := s.newResult(ctx, "time from a push to the sum on another node; 4 nodes, of which 2 only push what is timed", &cases[0].cfg)
 	for run := range ctx.Int("runs") {
 		for _, c := range cases {
+			c.cfg.Echo = echo
 			report, err := s.loadStktc(stop, c.cfg, options{more: c.more})
 			if err != nil {
 				return r, err
@@ -69,13 +76,23 @@ func (s *stand) tellLatency(r *Result, run int, c *latencyCase, stage *load.Stag
 		return
 	}
 	at := in{what, c.cfg.Keys, len(c.cfg.Nodes)}
-	s.tell("run %d, %s: p50 %.3g ms, p99 %s, longest %.3g ms", run+1, what, l.P50, told(hasQuantile(l, 0.01), "%.3g ms", l.P99), l.Longest)
+	bare := ""
+	if f := stage.Floor; f != nil {
+		bare = fmt.Sprintf("; a bare echo: p99 %s, longest %.3g ms", told(hasQuantile(f, 0.01), "%.3g ms", f.P99), f.Longest)
+	}
+	s.tell("run %d, %s: p50 %.3g ms, p99 %s, longest %.3g ms%s", run+1, what, l.P50, told(hasQuantile(l, 0.01), "%.3g ms", l.P99), l.Longest, bare)
 	r.add(at, "p50", "ms", l.P50)
 	r.addIf(hasQuantile(l, 0.01), at, "p99", "ms", l.P99)
 	r.addIf(hasQuantile(l, 0.001), at, "p99.9", "ms", l.P999)
 	r.add(at, "longest", "ms", l.Longest)
 	r.add(at, "pushes timed", "", float64(l.Count))
+	if f := stage.Floor; f != nil {
+		r.addIf(hasQuantile(f, 0.01), at, "p99 of a bare echo", "ms", f.P99)
+		r.add(at, longestEcho, "ms", f.Longest)
+	}
 }
+
+const longestEcho = "longest of a bare echo"
 
 func latencyCases(ctx *cli.Context) ([]latencyCase, error) {
 	base, err := trial(ctx)

@@ -51,6 +51,9 @@ var readmeRows = []shown{
 	{"longest stall with 10 M keys that came at 250,000 a second", "latency", []shownFigure{
 		{"while they come", "10 M keys, while they come", "longest"}, {"all taught anew", "10 M keys, sessions lost and everything taught anew", "longest"},
 		{"dropped of one node", "10 M keys, dropped of one node", "longest"}, {"while they expire", "10 M keys, while they expire", "longest"}}},
+	{"the same of a process that only echoes, beside it: what the machine takes by itself", "latency", []shownFigure{
+		{"while they come", "10 M keys, while they come", longestEcho}, {"all taught anew", "10 M keys, sessions lost and everything taught anew", longestEcho},
+		{"dropped of one node", "10 M keys, dropped of one node", longestEcho}, {"while they expire", "10 M keys, while they expire", longestEcho}}},
 	{"killed with 1 M keys from two HAProxys: all sums right after", "recover", []shownFigure{
 		{"", "1 M keys", "killed and started again: sums right on both nodes"}, {"sums shown meanwhile that were neither the old nor the new", "1 M keys", "of them neither the old nor the new"}}},
 }

@@ -64,6 +64,7 @@ type Config struct {
 	Recorded bool          // encode the load before it begins, and decode what came when it is over; needs Updates, has no Rate, Probes or Reconnects
 
 	Probes     int           // updates a second and node whose way is timed; 0: none
+	Echo       string        // address of a program that echoes, which is timed beside the load; empty: none
 	Reconnects int           // times that each node drops its session during the load
 	Away       time.Duration // how long it stays away each time
 	Restarts   int           // times that each node forgets everything during the load, and is given back what the target knows of it

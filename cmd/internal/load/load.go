@@ -43,7 +43,8 @@ type load struct {
 	recordedFrom uint32  // tick
 
 	latency *hdrhistogram.Histogram // of the stages before
-	settled time.Duration           // longest time from a stage's last push to its last sum
+	floor   floor
+	settled time.Duration // longest time from a stage's last push to its last sum
 
 	base  measurement // at the beginning of the stage
 	shown time.Time   // when progress was last told
@@ -70,7 +71,7 @@ func (l *load) clock() stamp {
 }
 
 func newLoad(c Config) *load {
-	l := &load{Config: c, start: time.Now(), firstProbe: uint32(c.Keys), finished: make(chan struct{}, 1), latency: newHistogram()}
+	l := &load{Config: c, start: time.Now(), firstProbe: uint32(c.Keys), finished: make(chan struct{}, 1), latency: newHistogram(), floor: floor{latency: newHistogram()}}
 	l.source = peers.TableDefinition{ID: sourceID, Name: c.Table + c.From, Definition: c.Definition}
 	l.sum = peers.TableDefinition{ID: sumID, Name: c.Table + c.To, Definition: c.Definition}
 	l.source.SortColumns()
@@ -132,6 +133,13 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		}
 		running.Go(func() {
 			if err := n.run(nodesContext); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	if c.Echo != "" {
+		running.Go(func() {
+			if err := l.timeFloor(nodesContext); err != nil {
 				cancel(err)
 			}
 		})

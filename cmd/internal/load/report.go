@@ -62,6 +62,7 @@ type Stage struct {
 	OutPerSecond float64 `json:"updates_out_per_s"`
 
 	Latency *Latency `json:"latency,omitempty"` // of pushes of the stage
+	Floor   *Latency `json:"floor,omitempty"`   // of messages to a program that only echoes, in that time
 
 	Target *Usage `json:"target,omitempty"`
 	Load   *Usage `json:"load,omitempty"`
@@ -229,7 +230,7 @@ func (l *load) newStage(at stage, before, after measurement, sending time.Durati
 		s.InPerSecond = float64(s.UpdatesIn) / sending.Seconds()
 	}
 	s.OutPerSecond = float64(s.UpdatesOut) / took.Seconds()
-	s.Latency = l.takeLatency()
+	s.Latency, s.Floor = l.takeLatency(), l.floor.take()
 	if l.PID != 0 {
 		s.Target = l.usage(s, before.target, after.target)
 		s.Load = l.usage(s, before.self, after.self)

@@ -12,11 +12,12 @@ func TestLessonRests(t *testing.T) {
 	for _, test := range []struct {
 		name         string
 		asks, isSent bool
-		want         time.Duration
+		since, want  time.Duration
 	}{
-		{"in a lesson", true, true, work + lessonRests*work},
-		{"in a lesson, and nobody is sent anything", true, false, work},
-		{"in no lesson", false, true, work},
+		{"in a lesson", true, true, time.Second, work + lessonRests*work},
+		{"in a lesson, and nobody is sent anything", true, false, time.Second, work},
+		{"in a lesson that does not end", true, true, longestLesson + time.Second, work},
+		{"in no lesson", false, true, time.Second, work},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			k := start(t, false)
@@ -25,9 +26,12 @@ func TestLessonRests(t *testing.T) {
 			}
 			k.define("/t", gpcTable)
 			k.update(1, "\x0a\x00\x00\x01", 5)
-			time.Sleep(time.Second)
 			if test.asks {
 				k.Ask()
+			}
+			for range test.since / time.Second {
+				k.say("00 04") // a heartbeat
+				time.Sleep(time.Second)
 			}
 			synctest.Wait()
 			clock := k.clock

@@ -168,7 +168,7 @@ func (s *Session) handleControl(f peers.Frame) error {
 	case peers.ResyncRequest:
 		s.owner.ResyncRequested()
 	case peers.ResyncFinished, peers.ResyncPartial:
-		s.learns.Store(false)
+		s.learns.Store(0)
 		s.control(peers.ResyncConfirm) // at once: until then HAProxy withholds its updates
 		s.owner.LessonEnded(f.Type == peers.ResyncFinished)
 	case peers.ResyncConfirm:
@@ -337,7 +337,7 @@ func (s *Session) flush() {
 	for _, src := range r.cur.sources {
 		some = src.GiveWay() || some
 	}
-	if some && s.learns.Load() {
+	if some && r.began.UnixNano() < s.learns.Load() {
 		time.Sleep(lessonRests * min(took, mostRested))
 	}
 	r.began = time.Now()

@@ -67,8 +67,8 @@ type Session struct {
 	owner  Owner
 	clock  func() uint32
 	read   reader
-	deaf   atomic.Bool // updates of the peer are passed over
-	learns atomic.Bool // the peer was asked for a lesson that has not ended
+	deaf   atomic.Bool  // updates of the peer are passed over
+	learns atomic.Int64 // until when the lesson that the peer was asked for is taken for one, Unix ns; 0: it has ended
 
 	writes atomic.Int64 // when the write that is under way began, Unix ns; 0: none is
 	wake   chan struct{}
@@ -163,9 +163,12 @@ func (s *Session) Wake() {
 // what it lost would replace that. A lesson that is asked for afterwards holds what was passed over.
 func (s *Session) Deafen(deaf bool) { s.deaf.Store(deaf) }
 
+// longestLesson is how long a lesson of 20 million updates takes, several times over: a peer that never says that it ended is not read slowly for ever.
+const longestLesson = 5 * time.Minute
+
 // Ask asks the peer to teach everything that it has.
 func (s *Session) Ask() {
-	s.learns.Store(true)
+	s.learns.Store(time.Now().Add(longestLesson).UnixNano())
 	s.control(peers.ResyncRequest)
 }
 

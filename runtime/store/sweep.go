@@ -71,7 +71,7 @@ func (w *wheel) isStale(s *shard, entry uint32) bool {
 		return false // it was late when it was listed, or is now
 	}
 	level := w.bucket / wheelBuckets
-	if (t-w.tick)&tickMask>>(levelBits*(level+1)) != 0 {
+	if (t-w.tick-1)&tickMask>>(levelBits*(level+1)) != 0 { // of a tick that was done in part rows may be listed one more on than w.tick tells
 		return true
 	}
 	return w.bucket%wheelBuckets != t>>(levelBits*level)&(wheelBuckets-1) || level > 0 && entry>>refBits != t>>(levelBits*(level-1))&(wheelBuckets-1)

@@ -4,17 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
 	"stktc/cmd/internal/haproxy"
 	"stktc/cmd/internal/lab"
+	"stktc/cmd/internal/quit"
 	"stktc/render"
 	"stktc/topology"
 )
@@ -56,10 +54,11 @@ func (c *command) lab(ctx *cli.Context) error {
 	if err := b.compile(); err != nil {
 		return err
 	}
-	stop, cancel := signal.NotifyContext(context.WithoutCancel(ctx.Context), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+	isScreen := isTerminal(c.stdout) && c.env("TERM") != "dumb"
+	stop, cancel := quit.Context(context.WithoutCancel(ctx.Context), &c.stdout, &c.stderr)
 	defer cancel()
 	right, err := lab.Run(stop, b.labHosts(), lab.Options{
-		HAProxy: binary, Keep: ctx.Bool("keep"), Out: c.stdout, Progress: c.stderr, Terminal: isTerminal(c.stdout) && c.env("TERM") != "dumb",
+		HAProxy: binary, Keep: ctx.Bool("keep"), Out: c.stdout, Progress: c.stderr, Terminal: isScreen,
 		Version: version(), Explain: b.explainRefusal,
 	})
 	var refused *lab.Refusal

@@ -4,14 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
 	"stktc/cmd/internal/flags"
 	"stktc/cmd/internal/load"
+	"stktc/cmd/internal/quit"
 )
 
 // load runs one load and reports.
@@ -28,7 +26,7 @@ func (c *command) load(ctx *cli.Context) error {
 		bar.out = c.stderr
 		cfg.Progress = bar.show
 	}
-	stop, cancel := signal.NotifyContext(context.WithoutCancel(ctx.Context), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+	stop, cancel := quit.Context(context.WithoutCancel(ctx.Context), &c.stdout, &c.stderr)
 	defer cancel()
 	report, err := load.Run(stop, cfg)
 	bar.clear()

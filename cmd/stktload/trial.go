@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"os"
-	"os/signal"
 	"slices"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
 	"stktc/cmd/internal/load"
+	"stktc/cmd/internal/quit"
 )
 
 // targetName is the peer name of whatever is measured.
@@ -74,7 +72,7 @@ func flatOut(ctx *cli.Context) (load.Config, error) {
 // measured runs a measuring command's body with a stand, until it ends or is interrupted.
 func (c *command) measured(body func(stop context.Context, ctx *cli.Context, s *stand) (*Result, error)) cli.ActionFunc {
 	return func(ctx *cli.Context) error {
-		stop, cancel := signal.NotifyContext(context.WithoutCancel(ctx.Context), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+		stop, cancel := quit.Context(context.WithoutCancel(ctx.Context), &c.stdout, &c.stderr)
 		defer cancel()
 		s, err := c.newStand(stop, ctx)
 		if err != nil {

@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"cmd/internal/haproxy":             everything,
 	"cmd/internal/haproxy/haproxytest": everything,
 	"cmd/internal/house":               everything,
+	"cmd/internal/quit":                {},
 	"cmd/internal/lab":                 everything,
 	"cmd/internal/load":                everything,
 	"cmd/internal/outdir":              everything,

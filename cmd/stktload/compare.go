@@ -11,7 +11,7 @@ import (
 )
 
 func (c *command) compareCommand() *cli.Command {
-	flags := slices.Concat(trialFlags(3), haproxyFlags(), []cli.Flag{keysFlag()}, loadFlag("nodes", "distribution", "zipf-exponent", "updates", "duration", "rate", "tick", "look-every"), []cli.Flag{
+	flags := slices.Concat(trialFlags(3), haproxyFlags(1), []cli.Flag{keysFlag()}, loadFlag("nodes", "distribution", "zipf-exponent", "updates", "duration", "rate", "tick", "look-every"), []cli.Flag{
 		&cli.StringFlag{Category: how, Name: "orders", Value: "scattered,in-order", Usage: "`ORDERS` of the keys to compare with"},
 	})
 	return &cli.Command{

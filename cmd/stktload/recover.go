@@ -27,7 +27,7 @@ func (c *command) recoverCommand() *cli.Command {
 		Description: "Starts two real HAProxy nodes and an aggregator, and fills the nodes' tables. Then the aggregator is killed (SIGKILL), every counter on the\n" +
 			"nodes rises, and the aggregator is started again. From then on the sums of some keys are read through both nodes' stats sockets again and again: each must\n" +
 			"be as it was before or as it must be now, never in between. At last all sums of both nodes are compared.",
-		Flags: slices.Concat(trialFlags(3), haproxyFlags(), []cli.Flag{
+		Flags: slices.Concat(trialFlags(3), haproxyFlags(0), []cli.Flag{
 			keysFlag(),
 			countFlag(how, "samples", 200, "number of keys that are read all the time"),
 			&cli.DurationFlag{Category: tells, Name: "limit", Value: time.Minute, Usage: "for the sums to be right"},

@@ -45,10 +45,10 @@ func standFlags(runs int) []cli.Flag {
 }
 
 // haproxyFlags say which haproxy is measured.
-func haproxyFlags() []cli.Flag {
+func haproxyFlags(threads int) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Category: which, Name: "haproxy", Usage: "the haproxy at `PATH`, default $HAPROXY, then the one on $PATH"},
-		&cli.IntFlag{Category: which, Name: "haproxy-threads", Usage: "nbthread of the haproxy, default its own choice"},
+		&cli.IntFlag{Category: which, Name: "haproxy-threads", Value: threads, Usage: "nbthread of the haproxy, 0 for its own choice"},
 	}
 }
 

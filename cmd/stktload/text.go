@@ -99,7 +99,7 @@ func per(bytes, updates uint64) float64 { return float64(bytes) / float64(max(1,
 func writeLook(b *bytes.Buffer, k *load.Look) {
 	fmt.Fprintf(b, "look at %.1f s: %s fields of %s keys compared, %d wrong", float64(k.After), short(float64(k.Checked)), short(float64(k.Keys)), k.Wrong)
 	if k.Rates.Checked > 0 {
-		fmt.Fprintf(b, "; rates of %.3g in the mean off by %.3g %%, %.3g counts at worst, after a delay of up to %.3g s", k.Rates.Mean, k.Rates.Percent, k.Rates.Worst, float64(k.Rates.Delay))
+		fmt.Fprintf(b, "; rates of %.3g in the mean off by %.3g %%, %.3g counts at worst (of %.3g), after a delay of up to %.3g s", k.Rates.Mean, k.Rates.Percent, k.Rates.Worst, k.Rates.WorstOf, float64(k.Rates.Delay))
 	}
 	if k.RatesLate >= toldLate {
 		fmt.Fprintf(b, "; rates were right %.1f s late", float64(k.RatesLate))

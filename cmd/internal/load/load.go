@@ -182,6 +182,7 @@ func (l *load) play(ctx context.Context) (*Report, error) {
 	if err != nil {
 		r.Ended = err.Error()
 	}
+	r.Right = err == nil && r.IsRight()
 	if len(r.Stages) == 0 {
 		return nil, err
 	}

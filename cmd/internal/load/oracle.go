@@ -166,7 +166,9 @@ func (k *Look) rate(want, got float64) {
 		k.Rates.Moving++
 	}
 	k.Rates.sumDiff += diff
-	k.Rates.Worst = max(k.Rates.Worst, diff)
+	if diff > k.Rates.Worst {
+		k.Rates.Worst, k.Rates.WorstOf = diff, want
+	}
 	if diff > max(1, want*rateTolerance) {
 		k.Rates.Outside++
 	}

@@ -23,6 +23,7 @@ type Report struct {
 	Spread    string   `json:"distribution"`
 	Known     bool     `json:"known,omitempty"`        // the target had keys of the table before the run
 	LoadAvg   string   `json:"load_average,omitempty"` // of the machine before the run: of the last 1, 5 and 15 minutes
+	Right     bool     `json:"right"`                  // all of it was played, and nothing was amiss
 	Ended     string   `json:"ended_early,omitempty"`  // why the run ended before its time
 	Stages    []Stage  `json:"stages"`
 	Latency   *Latency `json:"latency,omitempty"`
@@ -111,6 +112,7 @@ type Rates struct {
 	Mean    float64 `json:"mean"`    // that they must read
 	Outside uint64  `json:"outside"` // by more than 1 % and 1 count, before the delay of the link is allowed for
 	Worst   float64 `json:"worst"`
+	WorstOf float64 `json:"worst_of"` // what that one must read
 	Percent float64 `json:"mean_percent"`
 	Delay   Seconds `json:"delay_s"` // of the link, that was allowed for
 
@@ -263,7 +265,7 @@ func (k *Look) finish(l *load) {
 		k.Rates.Percent = 100 * k.Rates.sumDiff / k.Rates.sumExpected
 	}
 	k.Rates.Mean = k.Rates.sumExpected / float64(max(1, k.Rates.Checked))
-	k.Rates.Worst = math.Round(k.Rates.Worst*1000) / 1000
+	k.Rates.Worst, k.Rates.WorstOf = math.Round(k.Rates.Worst*1000)/1000, math.Round(k.Rates.WorstOf*1000)/1000
 }
 
 // finish adds what the nodes know.

@@ -28,8 +28,16 @@ const (
 	hotChunks   = 16
 )
 
-// chunk hands out a chunk, all 0.
+// chunk hands out a chunk, all 0. Who gets the first of a huge page waits until that is made, and nobody else.
 func (a *arena) chunk() []uint32 {
+	c, ready := a.take()
+	if ready != nil {
+		ready()
+	}
+	return c
+}
+
+func (a *arena) take() (c []uint32, ready func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.count(chunkWords)
@@ -37,21 +45,21 @@ func (a *arena) chunk() []uint32 {
 		if n := len(*list); n > 0 {
 			c := (*list)[n-1]
 			*list = (*list)[:n-1]
-			return c
+			return c, nil
 		}
 	}
 	if len(a.rest) == 0 {
 		a.newRegion()
 	}
-	if a.ready != nil && (len(a.newest)-len(a.rest))%hugeWords == 0 {
-		a.ready()
+	if (len(a.newest)-len(a.rest))%hugeWords == 0 {
+		ready = a.ready
 	}
-	c := a.rest[:chunkWords:chunkWords]
+	c = a.rest[:chunkWords:chunkWords]
 	a.rest = a.rest[chunkWords:]
 	if len(a.newest) == largeRegion {
 		a.lookAhead()
 	}
-	return c
+	return c, ready
 }
 
 // newRegion maps memory for more chunks, ever more at a time.
@@ -65,7 +73,7 @@ func (a *arena) newRegion() {
 }
 
 // lookAhead has the next huge page made ready when three quarters of the present one are handed out: the system takes up to some milliseconds for one, and whoever touches it first waits for that, under a
-// shard's lock. It is touched, not asked for (MADV_POPULATE_WRITE): for that time no memory could be mapped or unmapped, so that indexes that grew waited for it too, 2 to 7 ms each.
+// shard's lock. It is touched, not asked for (MADV_POPULATE_WRITE): for that time no memory could be mapped or unmapped, so that indexes that grew waited for it too, 1 to 7 ms each.
 func (a *arena) lookAhead() {
 	used := len(a.newest) - len(a.rest)
 	if used%hugeWords != hugeWords*3/4 {

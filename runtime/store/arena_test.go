@@ -32,3 +32,28 @@ func TestLookAhead(t *testing.T) {
 		t.Errorf("%d bytes are held for %d chunks", a.budget.Held(), len(seen))
 	}
 }
+
+// TestNextPageIsReady: the first chunk of a huge page is handed out, and memory is given back, when nobody will touch the page any more to make it ready.
+func TestNextPageIsReady(t *testing.T) {
+	a := &arena{budget: &Budget{}}
+	for a.ready == nil {
+		a.chunk()
+	}
+	a.ready()
+	called := 0
+	a.ready = func() { called++ }
+	for len(a.rest) > 0 && (len(a.newest)-len(a.rest))%hugeWords != 0 {
+		a.chunk()
+	}
+	if called != 0 {
+		t.Fatal("waited for before its time")
+	}
+	a.chunk()
+	if called != 1 {
+		t.Error("a chunk was handed out that may still be written to")
+	}
+	a.release()
+	if called != 2 {
+		t.Error("memory was given back that may still be written to")
+	}
+}

@@ -33,7 +33,7 @@ type bucket struct {
 const (
 	bucketRows  = 12
 	fullLoad    = 10 // rows a bucket, in the mean, from which on there are more buckets
-	movedAtOnce = 8  // buckets, for each row that comes: few, and for a twentieth of the time of a table's growth there are two
+	movedAtOnce = 8  // buckets, for each row that comes: few, and for a fortieth of the rows that come there are two tables
 )
 
 // match gives the rows of the bucket that may bear the tag: all that do, and now and then another.

@@ -286,6 +286,7 @@ func (s *shard) rebuild(old, def *sticktable.Definition) {
 		before.freeRow(r) // or a shard would take its memory twice
 		return true
 	})
+	s.index.move(s, len(s.index.before.buckets)) // or two tables would be held until keys come, of memory that other shards need
 }
 
 // empty gives the memory of all rows back.

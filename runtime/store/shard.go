@@ -114,11 +114,10 @@ func (s *shard) hashOf(r ref) uint64 { return s.t.hash(s.key(s.row(r))) }
 
 // find looks a key up; noRef when it is not there.
 func (s *shard) find(hash uint64, key []byte) ref {
-	r := s.findIn(&s.index.bucketTable, hash, key)
-	if r == noRef && len(s.index.before.buckets) > 0 {
-		return s.findIn(&s.index.before, hash, key)
+	if r := s.findIn(&s.index.bucketTable, hash, key); r != noRef {
+		return r
 	}
-	return r
+	return s.findIn(&s.index.before, hash, key)
 }
 
 func (s *shard) findIn(t *bucketTable, hash uint64, key []byte) ref {

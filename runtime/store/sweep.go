@@ -1,7 +1,7 @@
 package store
 
 // sweeper is where a wheel looks for entries that say nothing any more. Peers whose updates make rows due ever earlier leave many behind; the second contribution to a row leaves one where the wheel would have looked for the first. To list
-// all rows of a shard anew, of 10 million keys, takes up to 8 ms; instead one block is looked through with each row that comes while there are too many.
+// all rows of a shard anew, of 10 million keys, takes up to 8 ms; instead one block is looked through with each entry that is one too many.
 type sweeper struct {
 	bucket  uint32 // that is looked through
 	at      uint32 // the block plus one that is next
@@ -11,7 +11,7 @@ type sweeper struct {
 const (
 	sweptPart = 4    // entries may be a quarter more than rows
 	minListed = 1024 // and so many more: small shards are spared
-	fewSwept  = 16   // a round finds more than every sixteenth entry to be stale, or the rest are rows that are listed twice for one time
+	fewSwept  = 16   // a round finds more than every sixteenth entry to be stale, or what is left are those that cannot be told: of rows that are late, or listed twice for one time or, above the second level, nearly one
 )
 
 // sweep looks through the next block for stale entries, and brings the rows of the one behind it near.
@@ -82,7 +82,7 @@ func (w *wheel) rebuild(s *shard) {
 	w.reset(s.t.arena)
 	s.eachRow(0, func(r ref, row []uint32) bool {
 		if row[meta]&armed != 0 {
-			w.push(s, r, row[due])
+			w.listAt(s, r, row[due])
 		}
 		return true
 	})

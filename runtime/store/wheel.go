@@ -2,9 +2,9 @@ package store
 
 import "sync/atomic"
 
-// wheel is a timer for rows: five levels of 64 buckets, each a list of blocks of references. A row is listed where it was armed for, and nothing is taken out of a list: what
+// wheel is a timer for rows: five levels of 64 buckets, each a list of blocks of references. A row is listed where it was armed for, and stays there whatever becomes of it: what
 // the row says of itself when the list comes up decides. One that is due later by now is listed anew then, so that an update, which only prolongs, costs nothing
-// here; one that became due earlier is listed twice, and passed over where it was.
+// here; one that became due earlier is listed twice, and passed over where it was, or swept away before (sweep.go).
 //
 // Above a reference stands to which bucket of the level below it goes, so that the row is not read only to find that out: most rows wait for rates' periods of some seconds, and have one level to go.
 type wheel struct {
@@ -18,6 +18,7 @@ type wheel struct {
 	free   uint32                             // the first free block plus one, linked
 	taken  uint32                             // block plus one that rows were taken from last
 	warmed uint32                             // block plus one whose rows were read ahead
+	fires  bool                               // rows are looked at
 	sweeper
 }
 
@@ -89,13 +90,18 @@ func (w *wheel) arm(s *shard, r ref, row []uint32, at, now uint32) {
 	row[due] = at
 	row[meta] |= armed
 	w.push(s, r, at)
-	if w.listed > s.rows+s.rows/sweptPart+minListed {
+}
+
+// push lists the row for the time at, and sweeps if there are too many entries; not while rows are looked at, which takes an entry for each that it makes.
+func (w *wheel) push(s *shard, r ref, at uint32) {
+	w.listAt(s, r, at)
+	if w.listed > s.rows+s.rows/sweptPart+minListed && !w.fires {
 		w.sweep(s)
 	}
 }
 
-// push lists the row for the time at, at the soonest for the tick after the last one done.
-func (w *wheel) push(s *shard, r ref, at uint32) {
+// listAt lists the row for the time at, at the soonest for the tick after the last one done.
+func (w *wheel) listAt(s *shard, r ref, at uint32) {
 	w.list(s, r, notBefore(tickOf(at), w.tick+1), w.tick)
 }
 
@@ -212,7 +218,9 @@ func (w *wheel) advance(s *shard, now uint32, budget int) bool {
 			return false
 		}
 		w.tick = tick // before rows are listed again: 63 ticks on from the one before are a bucket of level 1 that has come up already
-		if !w.fire(s, tick, now, &budget) {
+		w.fires = true
+		all := w.fire(s, tick, now, &budget)
+		if w.fires = false; !all {
 			w.tick = (tick - 1) & tickMask
 			return false
 		}

@@ -20,13 +20,13 @@ func (a *Aggregator) boundMemory() {
 	if a.opt.MaxMemory <= 0 {
 		return
 	}
-	left := a.opt.MaxMemory - max(besides(a.opt.MaxMemory), residentMemory()-a.memory.Held())
+	left := a.opt.MaxMemory - max(besides(a.opt.MaxMemory), ResidentMemory()-a.memory.Held())
 	a.forKeys.Store(max(left, leastMemory))
 	a.memory.SetLimit(a.forKeys.Load())
 }
 
-// residentMemory is how many bytes the process has resident; 0 where the system does not tell.
-func residentMemory() int64 {
+// ResidentMemory is how many bytes the process has resident; 0 where the system does not tell.
+func ResidentMemory() int64 {
 	b, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		return 0

@@ -85,6 +85,10 @@ func usualUpdates(keys int) int { return max(4*keys, 2_000_000) }
 
 // compareOrder runs both in turn, so that whatever changes on the machine meanwhile hits both.
 func (s *stand) compareOrder(stop context.Context, runs int, r *Result, cfg load.Config) error {
+	stages := []string{"fill", "load"}
+	if cfg.Rate > 0 {
+		stages = stages[1:] // the fill keeps no pace
+	}
 	for run := range runs {
 		ours, err := s.loadStktc(stop, cfg, options{})
 		if err != nil {
@@ -98,12 +102,15 @@ func (s *stand) compareOrder(stop context.Context, runs int, r *Result, cfg load
 		r.check(in{name: string(cfg.Order) + ", haproxy"}, run, theirs)
 		s.tell("%s, run %d of %d: stktc %s, haproxy %s", cfg.Order, run+1, runs, costAndRate(loadStage(ours)), costAndRate(loadStage(theirs)))
 		for i := range ours.Stages {
+			if !slices.Contains(stages, ours.Stages[i].Name) {
+				continue
+			}
 			at := in{fmt.Sprintf("%s, %s", cfg.Order, stageWords[ours.Stages[i].Name]), cfg.Keys, len(cfg.Nodes)}
 			r.compareStage(at, &ours.Stages[i], &theirs.Stages[i])
 		}
 	}
-	for _, words := range []string{stageWords["fill"], stageWords["load"]} {
-		at := in{fmt.Sprintf("%s, %s", cfg.Order, words), cfg.Keys, len(cfg.Nodes)}
+	for _, stage := range stages {
+		at := in{fmt.Sprintf("%s, %s", cfg.Order, stageWords[stage]), cfg.Keys, len(cfg.Nodes)}
 		r.ratio(at, ratioName, r.figure(at.name, ourCPU), r.figure(at.name, theirCPU))
 	}
 	return nil

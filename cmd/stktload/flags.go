@@ -112,6 +112,9 @@ func config(ctx *cli.Context) (load.Config, error) {
 	for _, e := range list(ctx.String("events")) {
 		c.Events = append(c.Events, load.Event(e))
 	}
+	if n := ctx.Int("nodes"); ctx.IsSet("nodes") && n != len(c.Nodes) {
+		return c, usagef("--nodes %d, but --local-names has %d names; one of the two is enough", n, len(c.Nodes))
+	}
 	if c.PID != 0 && errors.Is(syscall.Kill(c.PID, 0), syscall.ESRCH) {
 		return c, usagef("--pid %d: there is no such process", c.PID)
 	}

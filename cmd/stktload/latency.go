@@ -115,7 +115,10 @@ func latencyCases(ctx *cli.Context) ([]latencyCase, error) {
 		{cfg: paced, stages: told(fmt.Sprintf("beside %s updates a second", short(float64(paced.Rate))))},
 		{cfg: flat, stages: told("beside a load flat out")},
 	}
-	if ctx.Int("many-keys") > 0 {
+	if many, pace := ctx.Int("many-keys"), ctx.Int("grow-rate"); many > 0 {
+		if came := time.Duration(len(base.Nodes)-len(base.Idle)) * time.Second * time.Duration(many) / time.Duration(max(1, pace)); came > ctx.Duration("fade-expire") {
+			return nil, usagef("--fade-expire %v: %s keys take %v to come at --grow-rate %s, and must live longer", ctx.Duration("fade-expire"), short(float64(many)), came.Round(time.Second), short(float64(pace)))
+		}
 		cases = append(cases, stallCases(ctx, base)...)
 	}
 	for i := range cases {

@@ -34,7 +34,11 @@ var readmeRows = []shown{
 		{"", "in-order, " + known, ourCPU}, {"HAProxy", "in-order, " + known, theirCPU}, {"ratio", "in-order, " + known, ratioName}}},
 	{"the same, 100 k keys in scattered order, at 100,000 updates a second", "paced", []shownFigure{
 		{"", "scattered, " + known, ourCPU}, {"HAProxy", "scattered, " + known, theirCPU}}},
-	{"CPU of an update in or out, flat out", "linear", []shownFigure{
+	{"the same, HAProxy with one thread instead of one for each core", "paced1", []shownFigure{
+		{"", "scattered, " + known, ourCPU}, {"HAProxy", "scattered, " + known, theirCPU}}},
+	{"the same, 5 nodes, at 20,000 updates a second in all", "paced5", []shownFigure{
+		{"", "scattered, " + known, ourCPU}, {"HAProxy", "scattered, " + known, theirCPU}}},
+	{"CPU of an update in or out, flat out, 20 k keys, which a processor's cache holds", "linear", []shownFigure{
 		{"2 nodes", byNodes + "2 nodes", perUpdateMoved}, {"16", byNodes + "16 nodes", perUpdateMoved}, {"64", byNodes + "64 nodes", perUpdateMoved}}},
 	{"CPU of an update in, its sums to all nodes included, flat out, 1 M keys", "sizing", []shownFigure{
 		{"2 nodes", byNodes + "2 nodes", perUpdateIn}, {"5", byNodes + "5 nodes", perUpdateIn}, {"16", byNodes + "16 nodes", perUpdateIn}}},
@@ -104,7 +108,7 @@ func figuresTable(t *testing.T) []byte {
 			haproxies = addOnce(haproxies, r.Machine.HAProxy)
 		}
 	}
-	fmt.Fprintf(&b, "\nMedians (lowest to highest run, where they are a tenth apart), every field of every sum checked (of latency, on the nodes that load); %s.\n", strings.Join(append(machines, haproxies...), "; "))
+	fmt.Fprintf(&b, "\nMedians (lowest to highest run, where they are a tenth apart), every field of every sum checked (of latency, on the nodes that load); keys are IPv4 addresses, with `gpc0,http_req_cnt,http_req_rate(10s)`; %s.\n", strings.Join(append(machines, haproxies...), "; "))
 	return b.Bytes()
 }
 

@@ -138,8 +138,11 @@ func uptime(d time.Duration) string {
 	return fmt.Sprintf("%dd %dh%02dm%02ds", s/86400, s%86400/3600, s%3600/60, s%60)
 }
 
-// memory is what the process has of the system for data, code and stacks, in bytes.
+// memory is what the process has resident, in bytes; where the system does not tell, what it has for data, code and stacks.
 func memory() uint64 {
+	if resident := runtime.ResidentMemory(); resident > 0 {
+		return uint64(resident)
+	}
 	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	metrics.Read(sample)
 	return sample[0].Value.Uint64() - sample[1].Value.Uint64()

@@ -229,3 +229,34 @@ func countedWithin(b *testing.B, keys, ms int) *Table {
 	}
 	return t
 }
+
+// BenchmarkExpire is the end of keys of two contributors, whose lives end within 10 s.
+func BenchmarkExpire(b *testing.B) {
+	for _, keys := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprint(keys), func(b *testing.B) {
+			b.ResetTimer()
+			for b.Loop() {
+				b.StopTimer()
+				t, sources, order := benchTable(b, keys, 2)
+				for _, src := range sources {
+					var batch Batch
+					for i, k := range order {
+						batch.Add(binary.BigEndian.AppendUint32(nil, k), 10_000+uint32(i)%10_000, []uint64{1, 2, 3, 0, 0})
+						if batch.Len() == 512 || i == keys-1 {
+							src.Apply(&batch, 1000)
+							batch.Reset()
+						}
+					}
+				}
+				b.StartTimer()
+				for now := uint32(1000); now < 21_100; now += 4 {
+					t.tickAll(now)
+				}
+				if t.Rows() > 0 {
+					b.Fatalf("%d of %d keys are left", t.Rows(), keys)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*keys), "ns/key")
+		})
+	}
+}

@@ -30,5 +30,8 @@
 // once waits until the receiver that is the farthest behind has taken most of what came before (giveway.go), and wheels turn as fast as half of the receivers can take what is sent again; one that takes nothing is
 // not waited for.
 //
+// What takes milliseconds with 10 million keys is not done at once while others wait for a shard: rows move to a larger index a few with each row that comes, stale entries of the wheel are swept a block at a time (sweep.go), the next
+// huge page is touched ahead (arena.go). A redefinition lays all rows out anew, under all locks, and so does a wheel whose entries cannot be told apart, under one.
+//
 // Times are milliseconds of a clock that the caller chooses, 32 bits that wrap, as HAProxy's own (now_ms); spans stay under 2³¹.
 package store

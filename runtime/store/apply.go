@@ -81,6 +81,16 @@ func (b *Batch) plan(t *Table) {
 	}
 }
 
+// shards are those that the batch has updates of, a bit each.
+func (b *Batch) shards() (bits uint64) {
+	for i, head := range b.heads {
+		if head != 0 {
+			bits |= 1 << i
+		}
+	}
+	return bits
+}
+
 // Apply makes the updates the source's contributions, as of now. Each is the newest absolute value of its key. A dead source's are ignored.
 func (src *Source) Apply(b *Batch, now uint32) {
 	n := b.Len()
@@ -90,22 +100,19 @@ func (src *Source) Apply(b *Batch, now uint32) {
 	t := src.t
 	t.latest(now)
 	b.plan(t)
-	for i := range b.heads {
-		if b.heads[i] == 0 {
-			continue
-		}
-		if !t.shards[i].applyAll(src, b, now) {
-			return
-		}
+	lives := t.eachShard(b.shards(), 0, func(s *shard) bool {
+		defer s.unlock()
+		return s.applyAll(src, b, now)
+	})
+	if !lives {
+		return
 	}
 	t.updates.Add(uint64(n))
 	src.since += n
 }
 
-// applyAll makes the batch's updates of this shard, and tells whether the source lives.
+// applyAll makes the batch's updates of this shard, whose lock the caller holds, and tells whether the source lives.
 func (s *shard) applyAll(src *Source, b *Batch, now uint32) bool {
-	s.mu.Lock()
-	defer s.unlock()
 	if src.dead {
 		return false
 	}

@@ -152,16 +152,16 @@ func (c *Cursor) Encode(out *Stretch, limit int, now uint32, enc *Encoder) (all 
 
 // news gives what changed since the receiver came by, or began to walk.
 func (c *Cursor) news(out *Stretch, limit int, now uint32, enc *Encoder) (all bool, err error) {
-	for range c.shards {
-		if c.dirty.Load()&(1<<c.turn) != 0 {
-			all, err := c.within(&c.t.shards[c.turn], enc, func(s *shard) bool { return s.news(c, out, limit, c.t.latest(now), enc) })
-			if err != nil || !all {
-				return false, err
-			}
+	all = c.t.eachShard(c.dirty.Load(), c.turn, func(s *shard) bool {
+		defer s.mu.Unlock()
+		c.turn = s.number
+		if c.t.version.Load() != enc.version {
+			err = ErrRedefined
+			return false
 		}
-		c.turn = (c.turn + 1) % numShards
-	}
-	return !c.Walking(), nil
+		return s.news(c, out, limit, c.t.latest(now), enc)
+	})
+	return all && !c.Walking(), err
 }
 
 // within does something under a shard's lock, if enc is of the table's present definition.

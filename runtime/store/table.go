@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"math/bits"
 	"runtime"
 	"slices"
 	"sync"
@@ -210,6 +211,31 @@ func (p *peer) setSource(src *Source) {
 		p.source.dead, p.source.moves = true, nil
 	}
 	p.source = src
+}
+
+// eachShard does something in each of some shards, a bit each, with its lock, which do releases; it tells whether do always did. It begins with one of them, and comes back to those that are in use: who
+// waits for a lock sleeps, and is late.
+func (t *Table) eachShard(some uint64, begin int, do func(*shard) bool) bool {
+	some = bits.RotateLeft64(some, -begin)
+	for left := some; left != 0; left &= left - 1 {
+		i := bits.TrailingZeros64(left)
+		s := &t.shards[(begin+i)%numShards]
+		if !s.mu.TryLock() {
+			continue
+		}
+		some &^= 1 << i
+		if !do(s) {
+			return false
+		}
+	}
+	for ; some != 0; some &= some - 1 {
+		s := &t.shards[(begin+bits.TrailingZeros64(some))%numShards]
+		s.mu.Lock()
+		if !do(s) {
+			return false
+		}
+	}
+	return true
 }
 
 func (t *Table) lockShards() {

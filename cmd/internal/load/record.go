@@ -31,11 +31,13 @@ const recordedProbes = probesPerNode
 // usualPace is how many updates a second a node is taken to push where no fill told.
 const usualPace = 1_000_000
 
+const loadOverFill = 5
+
 // record lets all nodes count and encode their whole load, as if at the pace at which the target took the fill.
 func (l *load) record(ctx context.Context, fill *Stage) error {
 	l.pace, l.keptBytes = usualPace, keptBytes
 	if fill != nil && fill.UpdatesOut > 0 {
-		l.pace, l.keptBytes = fill.InPerSecond/float64(l.loaders()), 1.3*float64(fill.BytesOut)/float64(fill.UpdatesOut)
+		l.pace, l.keptBytes = loadOverFill*fill.InPerSecond/float64(l.loaders()), 1.3*float64(fill.BytesOut)/float64(fill.UpdatesOut)
 	}
 	l.recordedFrom = l.clock().tick
 	return l.awaitNodes(ctx, encoding)

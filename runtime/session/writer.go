@@ -12,7 +12,7 @@ import (
 )
 
 // writeSize is how much is encoded before it is written.
-const writeSize = 64 << 10
+const writeSize = 128 << 10
 
 // maxUpdate is room for one more update with its table's definition; a longer one, with a long key or many elements, makes the buffer grow.
 const maxUpdate = 4 << 10

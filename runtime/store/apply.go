@@ -82,13 +82,13 @@ func (b *Batch) plan(t *Table) {
 }
 
 // shards are those that the batch has updates of, a bit each.
-func (b *Batch) shards() (bits uint64) {
+func (b *Batch) shards() (some uint64) {
 	for i, head := range b.heads {
 		if head != 0 {
-			bits |= 1 << i
+			some |= 1 << i
 		}
 	}
-	return bits
+	return some
 }
 
 // Apply makes the updates the source's contributions, as of now. Each is the newest absolute value of its key. A dead source's are ignored.

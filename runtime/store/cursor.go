@@ -29,7 +29,7 @@ type Cursor struct {
 	stands atomic.Bool   // it took nothing for a while
 	rests  atomic.Bool   // nor while somebody gave way to it
 
-	turn   int // the shard that news are taken from next: none starves
+	turn   int // the shard that news were taken from last, and are next: none starves
 	walker int // the shard that is walked next
 
 	byKey atomic.Pointer[byKey] // the rows of a walk over the whole table; nil: there is none, or it goes from shard to shard

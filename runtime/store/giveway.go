@@ -8,8 +8,8 @@ import (
 // What comes in bulk gives way to what happens just now: a peer that is taught anew, or whose contributions are dropped, changes all of a table at once, and a change behind a million others would reach the
 // nodes half a second late. Who makes such changes waits, for a moment, while those before are not sent; but not for receivers that take nothing.
 const (
-	newsInBulk   = 8 << 10        // changes of a table that a receiver has not taken: a millisecond of work for one that is fast
-	newsTaken    = newsInBulk / 2 // so few that who waits may go on
+	newsInBulk   = 8 << 10            // changes of a table that a receiver has not taken: a millisecond of work for one that is fast
+	newsTaken    = newsInBulk * 7 / 8 // so few that who waits may go on
 	newsInShard  = newsInBulk / numShards
 	bulk         = 1024 // updates of one peer
 	giveWayEvery = time.Millisecond

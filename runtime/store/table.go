@@ -213,27 +213,28 @@ func (p *peer) setSource(src *Source) {
 	p.source = src
 }
 
-// eachShard does something in each of some shards, a bit each, with its lock, which do releases; it tells whether do always did. It begins with one of them, and comes back to those that are in use: who
-// waits for a lock sleeps, and is late.
+// eachShard does something in each of some shards, a bit each, beginning with one, under its lock, which do releases. It ends where do says so, and tells whether it got through. A shard in use is come back to:
+// who waits for a lock sleeps, and to be woken takes longer than the work of some shards. Only where all that are left are in use it waits for one.
 func (t *Table) eachShard(some uint64, begin int, do func(*shard) bool) bool {
-	some = bits.RotateLeft64(some, -begin)
-	for left := some; left != 0; left &= left - 1 {
-		i := bits.TrailingZeros64(left)
-		s := &t.shards[(begin+i)%numShards]
-		if !s.mu.TryLock() {
-			continue
+	left := bits.RotateLeft64(some, -begin)
+	for waits := false; left != 0; {
+		before := left
+		for round := left; round != 0; round &= round - 1 {
+			i := bits.TrailingZeros64(round)
+			s := &t.shards[(begin+i)%numShards]
+			if !s.mu.TryLock() {
+				if !waits {
+					continue
+				}
+				s.mu.Lock()
+				waits = false
+			}
+			left &^= 1 << i
+			if !do(s) {
+				return false
+			}
 		}
-		some &^= 1 << i
-		if !do(s) {
-			return false
-		}
-	}
-	for ; some != 0; some &= some - 1 {
-		s := &t.shards[(begin+bits.TrailingZeros64(some))%numShards]
-		s.mu.Lock()
-		if !do(s) {
-			return false
-		}
+		waits = left == before
 	}
 	return true
 }

@@ -101,12 +101,9 @@ func (s *stand) compareOrder(stop context.Context, runs int, r *Result, cfg load
 		r.check(in{name: string(cfg.Order)}, run, ours)
 		r.check(in{name: string(cfg.Order) + ", haproxy"}, run, theirs)
 		s.tell("%s, run %d of %d: stktc %s, haproxy %s", cfg.Order, run+1, runs, costAndRate(loadStage(ours)), costAndRate(loadStage(theirs)))
-		for i := range ours.Stages {
-			if !slices.Contains(stages, ours.Stages[i].Name) {
-				continue
-			}
-			at := in{fmt.Sprintf("%s, %s", cfg.Order, stageWords[ours.Stages[i].Name]), cfg.Keys, len(cfg.Nodes)}
-			r.compareStage(at, &ours.Stages[i], &theirs.Stages[i])
+		for _, stage := range stages {
+			at := in{fmt.Sprintf("%s, %s", cfg.Order, stageWords[stage]), cfg.Keys, len(cfg.Nodes)}
+			r.compareStage(at, ours.Stage(stage), theirs.Stage(stage))
 		}
 	}
 	for _, stage := range stages {

@@ -15,7 +15,8 @@ func (c *command) scaleCommand() *cli.Command {
 		Usage:     "measure an aggregator's throughput with one core and with more",
 		UsageText: "stktload scale [--runs N] [--procs LIST] [--nodes N] [--keys N] [--updates N] …",
 		Description: "Starts \"stktc run\" with GOMAXPROCS set to each of --procs in turn, and puts the same load on each as fast as it is taken. The load\n" +
-			"is recorded: encoded before it begins, and decoded and verified when it is over, so that the cores are free for the aggregator.",
+			"is recorded: encoded before it begins, and decoded and verified when it is over, so that the cores are free for the aggregator. How long a word takes from one core to\n" +
+			"another is told besides: a virtual machine's cores may be near each other or far, and what a second one brings follows that.",
 		Flags: slices.Concat(trialFlags(3), loadFlag("nodes", "updates", "order", "look-every"), []cli.Flag{
 			keysFlag(),
 			listFlag("procs", "1,2", "GOMAXPROCS of the aggregator"),
@@ -37,6 +38,9 @@ func (s *stand) scale(stop context.Context, ctx *cli.Context) (*Result, error) {
 	for run := range ctx.Int("runs") {
 		for _, n := range procs {
 			at := in{fmt.Sprintf("GOMAXPROCS=%d", n), cfg.Keys, len(cfg.Nodes)}
+			if ns, ok := coreToCore(); ok {
+				r.add(at, "a word from core to core, before it", "ns", ns)
+			}
 			report, err := s.loadStktc(stop, cfg, options{procs: n})
 			if err != nil {
 				return r, err

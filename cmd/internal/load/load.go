@@ -195,7 +195,7 @@ func (l *load) playStages(ctx context.Context, r *Report) error {
 			l.shrinks.Store(true)
 		}
 		if at == loading && l.Recorded {
-			if err := l.record(ctx, r.Stage("fill")); err != nil {
+			if err := l.record(ctx, r); err != nil {
 				return err
 			}
 		}

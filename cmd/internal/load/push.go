@@ -29,6 +29,9 @@ func (s *session) push(now time.Time) (time.Duration, error) {
 	}
 	if out.stage != at {
 		out.stage, out.inStage, out.isDone = at, 0, false
+		if at == encoding {
+			out.recording = recording{}
+		}
 	}
 	switch {
 	case s.n.isIdle:

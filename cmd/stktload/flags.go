@@ -57,7 +57,7 @@ func loadFlags() []cli.Flag {
 		&cli.StringFlag{Category: how, Name: "distribution", Value: string(load.Uniform), Usage: "of the updates over the keys: uniform or zipf"},
 		&cli.Float64Flag{Category: how, Name: "zipf-exponent", Value: 1, Usage: "how uneven zipf is"},
 		&cli.Uint64Flag{Category: how, Name: "seed", Value: 1, Usage: "of whatever is random"},
-		countFlag(how, "updates", 0, "send `N` updates in all"),
+		countFlag(how, "updates", 0, "send `N` updates in all; of a recorded load an eighth more, before it"),
 		&cli.DurationFlag{Category: how, Name: "duration", Value: 10 * time.Second, Usage: "instead of --updates: load for so long"},
 		countFlag(how, "rate", 0, "updates a second in all, default as fast as the target takes them"),
 		&cli.DurationFlag{Category: how, Name: "tick", Value: time.Millisecond, Usage: "with --rate: how often a node writes what is due"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -54,7 +55,19 @@ func plotFile(name string) ([]byte, error) {
 	if len(p) == 0 {
 		return nil, fmt.Errorf("%s is no result of stktload linear", name)
 	}
-	return drawPanels(p, fmt.Sprintf("What an aggregator needs: %s", r.Store), r.Machine.String()), nil
+	return drawPanels(p, fmt.Sprintf("What an aggregator needs: %s", r.Store), r.note()), nil
+}
+
+// note says where the result was measured, and before that what keeps it from being whole.
+func (r *Result) note() string {
+	note := r.Machine.String()
+	if len(r.Wrong) > 0 {
+		note = fmt.Sprintf("NOT RIGHT: %s; %s", strings.Join(r.Wrong, ", "), note)
+	}
+	if r.Ended != "" {
+		note = fmt.Sprintf("ENDED EARLY: %s; %s", r.Ended, note)
+	}
+	return note
 }
 
 // panel is one diagram.

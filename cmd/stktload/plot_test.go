@@ -1,10 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -79,5 +82,24 @@ func TestPicture(t *testing.T) {
 	}
 	if one := panels[2].points[0]; one.least != 52 || one.most != 54 {
 		t.Errorf("runs reach from %v to %v, want 52 to 54", one.least, one.most)
+	}
+}
+
+// TestPictureOfAPart: a result that ended early, or was not right, says so in its picture.
+func TestPictureOfAPart(t *testing.T) {
+	r := exactly()
+	whole := r.note()
+	r.Ended, r.Wrong = "interrupted", []string{"10 k keys, run 1: 3 wrong"}
+	name := filepath.Join(t.TempDir(), "part.json")
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	picture, err := plotFile(name)
+	if want := "ENDED EARLY: interrupted; NOT RIGHT: 10 k keys, run 1: 3 wrong; " + whole; err != nil || !strings.Contains(string(picture), want) {
+		t.Errorf("the picture lacks %q (%v)", want, err)
 	}
 }

@@ -44,7 +44,8 @@ var readmeRows = []shown{
 		{"2 nodes", byNodes + "2 nodes", perUpdateIn}, {"5", byNodes + "5 nodes", perUpdateIn}, {"16", byNodes + "16 nodes", perUpdateIn}}},
 	{"memory of a key that all nodes count, 1 M keys", "sizing", []shownFigure{
 		{"2 nodes", byNodes + "2 nodes", growthAKey}, {"5", byNodes + "5 nodes", growthAKey}, {"16", byNodes + "16 nodes", growthAKey}}},
-	{"updates in, flat out, 1 M keys", "scale", []shownFigure{{"1 core", "GOMAXPROCS=1", updatesIn}, {"2 cores", "GOMAXPROCS=2", updatesIn}}},
+	{"updates in, flat out, 1 M keys", "scale", []shownFigure{{"1 core", "GOMAXPROCS=1", updatesIn}, {"2 cores", "GOMAXPROCS=2", updatesIn}, {"as many times", "GOMAXPROCS=2", "updates in, of those with GOMAXPROCS=1"},
+		{"a word from one of the cores to the other", "GOMAXPROCS=2", wordsWay}}},
 	{"memory of a key with 2 contributors", "memory", []shownFigure{
 		{"", "1 M keys, 2 of 2 peers there", growthAKey}, {"with 64 peers configured", "1 M keys, 2 of 64 peers there", growthAKey},
 		{"15 M updates past a peer that does not read", "15 M updates past a node that does not read, 100 k keys", "growth"}}},

@@ -38,12 +38,13 @@ func (s *stand) scale(stop context.Context, ctx *cli.Context) (*Result, error) {
 	for run := range ctx.Int("runs") {
 		for _, n := range procs {
 			at := in{fmt.Sprintf("GOMAXPROCS=%d", n), cfg.Keys, len(cfg.Nodes)}
-			if ns, ok := coreToCore(); ok {
-				r.add(at, "a word from core to core, before it", "ns", ns)
-			}
+			way, hasWay := coreToCore()
 			report, err := s.loadStktc(stop, cfg, options{procs: n})
 			if err != nil {
 				return r, err
+			}
+			if hasWay {
+				r.add(at, wordsWay, "ns", way)
 			}
 			l := loadStage(report)
 			s.tell("run %d of %d, %s: %s", run+1, ctx.Int("runs"), at.name, told(isTimed(l), "%s/s in, %s/s out", short(l.InPerSecond), short(l.OutPerSecond)))
@@ -64,4 +65,8 @@ func (s *stand) scale(stop context.Context, ctx *cli.Context) (*Result, error) {
 	return r, nil
 }
 
-const updatesIn = "updates in"
+// Names of figures.
+const (
+	updatesIn = "updates in"
+	wordsWay  = "a word from core to core, before it"
+)

@@ -14,8 +14,8 @@ import (
 // writeSize is how much is encoded before it is written.
 const writeSize = 128 << 10
 
-// maxUpdate is room for one more update with its table's definition; a longer one, with a long key or many elements, makes the buffer grow.
-const maxUpdate = 4 << 10
+// firstBuffer is what a session begins with: one of hundreds that is sent little needs no more.
+const firstBuffer = 8 << 10
 
 // output is a table that the peer is sent.
 type output struct {
@@ -71,7 +71,7 @@ type writer struct {
 
 // writeLoop sends what there is to send until ctx ends or writing fails.
 func (s *Session) writeLoop(ctx context.Context) error {
-	w := &writer{s: s, buf: make([]byte, 0, writeSize+maxUpdate), nextBeat: time.Now()}
+	w := &writer{s: s, buf: make([]byte, 0, firstBuffer), nextBeat: time.Now()}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for inTurn := 1; ; inTurn++ {

@@ -100,12 +100,12 @@ func (src *Source) Apply(b *Batch, now uint32) {
 	t := src.t
 	t.latest(now)
 	b.plan(t)
-	lives := t.eachShard(b.shards(), 0, func(s *shard) bool {
+	left := t.eachShard(b.shards(), 0, func(s *shard) bool {
 		defer s.unlock()
 		return s.applyAll(src, b, now)
 	})
-	if !lives {
-		return
+	if left != 0 {
+		return // the source is dead
 	}
 	t.updates.Add(uint64(n))
 	src.since += n

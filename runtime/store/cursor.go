@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"math/bits"
 	"slices"
 	"sync/atomic"
 
@@ -29,7 +30,7 @@ type Cursor struct {
 	stands atomic.Bool   // it took nothing for a while
 	rests  atomic.Bool   // nor while somebody gave way to it
 
-	turn   int // the shard that news were taken from last, and are next: none starves
+	turn   int // the shard that news are taken from next, the first that was left: none starves
 	walker int // the shard that is walked next
 
 	byKey atomic.Pointer[byKey] // the rows of a walk over the whole table; nil: there is none, or it goes from shard to shard
@@ -133,7 +134,7 @@ func (c *Cursor) Walking() bool { return c.walks.Load() != 0 }
 const walkShare = 4
 
 // Encode appends the sums that the receiver has not had since they changed, as of now, to the stretch, until that holds limit bytes or somewhat more. It tells whether it gave all
-// there were for now: while it is Walking more comes, and the receiver is woken for that. If enc is not of the table's present definition nothing is given but ErrRedefined.
+// there were when it began: while it is Walking more comes, and the receiver is woken for that. If enc is not of the table's present definition nothing is given but ErrRedefined.
 func (c *Cursor) Encode(out *Stretch, limit int, now uint32, enc *Encoder) (all bool, err error) {
 	c.comes()
 	defer c.went()
@@ -152,16 +153,18 @@ func (c *Cursor) Encode(out *Stretch, limit int, now uint32, enc *Encoder) (all 
 
 // news gives what changed since the receiver came by, or began to walk.
 func (c *Cursor) news(out *Stretch, limit int, now uint32, enc *Encoder) (all bool, err error) {
-	all = c.t.eachShard(c.dirty.Load(), c.turn, func(s *shard) bool {
+	left := c.t.eachShard(c.dirty.Load(), c.turn, func(s *shard) bool {
 		defer s.mu.Unlock()
-		c.turn = s.number
 		if c.t.version.Load() != enc.version {
 			err = ErrRedefined
 			return false
 		}
 		return s.news(c, out, limit, c.t.latest(now), enc)
 	})
-	return all && !c.Walking(), err
+	if left != 0 {
+		c.turn = (c.turn + bits.TrailingZeros64(bits.RotateLeft64(left, -c.turn))) % numShards
+	}
+	return left == 0 && !c.Walking(), err
 }
 
 // within does something under a shard's lock, if enc is of the table's present definition.

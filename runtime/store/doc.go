@@ -5,7 +5,7 @@
 // table, newest value only, so that a stopped receiver costs no memory. What is made for one receiver is kept as bytes for the others, for some milliseconds (piece.go): all of them
 // go by the same places in the log.
 //
-// A table is cut into 64 shards by the key's hash, each with one lock; no goroutine holds two of them, but for rebuild, and who finds a shard in use goes on with others first. A shard's
+// A table is cut into 64 shards by the key's hash, each with one lock; no goroutine holds two of them, but for rebuild, and who brings updates or takes news goes on with other shards where one is in use. A shard's
 // entries are rows of 32-bit words in chunks of 32 KiB outside the Go heap, without pointers, so that the garbage collector never looks into them:
 //
 //	index    12 × reference to a row, 12 × 8 bits of the key's hash                        a bucket, one cache line

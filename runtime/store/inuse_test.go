@@ -58,6 +58,10 @@ func TestInUse(t *testing.T) {
 	if busy.mu.Unlock(); n == 0 {
 		t.Error("nothing was given of the other shards")
 	}
+	n += encode(1000)
+	if got := c.shards[busy.number].pos; got != busy.log.head {
+		t.Errorf("the shard that was passed over did not come first: %d changes of it are left", busy.log.head-got)
+	}
 	for more := n; more > 0; n += more {
 		more = encode(1 << 20)
 	}

@@ -213,10 +213,10 @@ func (p *peer) setSource(src *Source) {
 	p.source = src
 }
 
-// eachShard does something in each of some shards, a bit each, beginning with one, under its lock, which do releases. It ends where do says so, and tells whether it got through. A shard in use is come back to:
-// who waits for a lock sleeps, and to be woken takes longer than the work of some shards. Only where all that are left are in use it waits for one.
-func (t *Table) eachShard(some uint64, begin int, do func(*shard) bool) bool {
-	left := bits.RotateLeft64(some, -begin)
+// eachShard does something in each of some shards, a bit each, beginning with one, under its lock, which do releases. It ends where do says so, and gives the shards that are left then, that one included. A shard in
+// use is come back to: who waits for a lock sleeps, and to be woken takes longer than the work of some shards. Only where all that are left are in use it waits for one.
+func (t *Table) eachShard(some uint64, begin int, do func(*shard) bool) (left uint64) {
+	left = bits.RotateLeft64(some, -begin)
 	for waits := false; left != 0; {
 		before := left
 		for round := left; round != 0; round &= round - 1 {
@@ -229,14 +229,14 @@ func (t *Table) eachShard(some uint64, begin int, do func(*shard) bool) bool {
 				s.mu.Lock()
 				waits = false
 			}
-			left &^= 1 << i
 			if !do(s) {
-				return false
+				return bits.RotateLeft64(left, begin)
 			}
+			left &^= 1 << i
 		}
 		waits = left == before
 	}
-	return true
+	return 0
 }
 
 func (t *Table) lockShards() {

@@ -1,6 +1,8 @@
 package load
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,7 +32,11 @@ func readKey(s *topology.Shape, t *grammar.Table, findings *diag.List) {
 	}
 	key, ok := sticktable.ParseKeyType(t.Type.Value)
 	if !ok {
-		findings.Add(*grammar.Findingf(grammar.CodeLine, t.Type.Span, "table type `%s` is not known; %s", t.Type.Value, grammar.Accepted(t.Type.Value, keyTypes)))
+		accepted := grammar.Accepted(t.Type.Value, keyTypes)
+		if name, length, found := strings.Cut(t.Type.Value, " len "); found && slices.Contains(keyTypes, name) {
+			accepted = fmt.Sprintf("its length has a key of its own: `type: %s`, `len: %s`", name, length)
+		}
+		findings.Add(*grammar.Findingf(grammar.CodeLine, t.Type.Span, "table type `%s` is not known; %s", t.Type.Value, accepted))
 		s.KeyUnknown = true
 		return
 	}

@@ -107,6 +107,7 @@ func TestTopologyFindings(t *testing.T) {
 		{"nothing", "haproxy: 2.6\n", "", nil},
 		{"haproxy", "2.6", "2.x", []string{"STK004 2.x: accepted is MAJOR.MINOR"}},
 		{"type", "type: ip", "type: ipv5", []string{"STK004 ipv5: did you mean `ipv4`"}},
+		{"type with its length", "type: ip", "type: string len 32", []string{"STK004 string len 32: its length has a key of its own: `type: string`, `len: 32`"}},
 		{"len", "type: ip", "type: ip\n    len: 3", []string{"STK004 3: takes no `len`"}},
 		{"size", "1k", "1q", []string{"STK024 q: "}},
 		{"expire without unit", "1m", "60", []string{"STK023 60: has no unit"}},

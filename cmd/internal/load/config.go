@@ -55,7 +55,7 @@ type Config struct {
 	ZipfExponent float64 // above 0
 	Seed         uint64
 
-	Updates  int           // in all, spread evenly over the nodes; 0: Duration counts
+	Updates  int           // in all, spread evenly over the nodes; 0: Duration counts. Of a recorded load an eighth more, before it
 	Duration time.Duration // of the load
 	Rate     int           // updates a second in all; 0: as fast as the target takes them
 	Tick     time.Duration // of a paced load: how often a node writes what is due; 0: 1 ms

@@ -279,6 +279,27 @@ func TestCountsUpdates(t *testing.T) {
 	}
 }
 
+// TestWarmUp: a recorded load is all there, after an eighth of it that is no part of it.
+func TestWarmUp(t *testing.T) {
+	t.Parallel()
+	c := config("lb1", "lb2")
+	c.Target = aggregator(t, nil, c.Nodes...)
+	c.Recorded, c.Probes, c.Updates, c.Looks = true, 0, 80_000, 1
+	r := mustBeRight(t, c)
+	want := []struct {
+		name    string
+		updates int
+	}{{"fill", c.Keys * len(c.Nodes)}, {warmUp, c.Updates / warmUpPart}, {"load", c.Updates}}
+	if len(r.Stages) != len(want) {
+		t.Fatalf("%d stages, want %d", len(r.Stages), len(want))
+	}
+	for i, s := range r.Stages {
+		if more := int(s.UpdatesIn) - want[i].updates; s.Name != want[i].name || more < 0 || more > len(c.Nodes)*recordedProbes {
+			t.Errorf("stage %s of %d updates, want %s of %d", s.Name, s.UpdatesIn, want[i].name, want[i].updates)
+		}
+	}
+}
+
 // TestPace: a paced load keeps its pace.
 func TestPace(t *testing.T) {
 	t.Parallel()

@@ -33,7 +33,7 @@ const recordedProbes = probesPerNode
 const (
 	warmUp     = "warm-up" // the stage's name
 	warmUpPart = 8
-	usualPace  = 1_000_000 // updates a second and node, where no fill told
+	usualPace  = 1_000_000 // updates a second and node, where no fill told: there was none, or the target sends no sums, and nothing depends on ages
 	overFill   = 3         // of the pace of the fill, that of the warm-up is taken to be
 	overWarmUp = 1.15      // of the pace of the warm-up, that of the load: ages that grow too slowly do no harm
 )
@@ -58,7 +58,6 @@ func (l *load) encode(ctx context.Context) error {
 // warmUp plays a part of the load for the pace at which the target takes it.
 func (l *load) warmUp(ctx context.Context, r *Report) error {
 	whole := l.quota
-	defer func() { l.quota = whole }()
 	l.quota = (whole + warmUpPart - 1) / warmUpPart
 	if err := l.encode(ctx); err != nil {
 		return err
@@ -68,6 +67,9 @@ func (l *load) warmUp(ctx context.Context, r *Report) error {
 		played.Name = warmUp
 		r.Stages = append(r.Stages, *played)
 		l.pace = overWarmUp * played.InPerSecond / float64(l.loaders())
+	}
+	if err == nil { // else nodes may be about to read it
+		l.quota = whole
 	}
 	return err
 }

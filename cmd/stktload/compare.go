@@ -22,7 +22,7 @@ func (c *command) compareCommand() *cli.Command {
 		Description: "Starts \"stktc run\", which sums the nodes' tables and pushes the sums back, and a real HAProxy with the same table, which only receives\n" +
 			"the nodes' updates, in turn, several times each, puts the same load on both, and tells the CPU time of each for an update\n" +
 			"received, the medians and their ratio. Every sum of the aggregator is verified as always. Without --rate the load is flat out and\n" +
-			"recorded: encoded before it begins, and verified when it is over; the aggregator has a warm-up before, for the pace.",
+			"recorded: encoded before it begins, and verified when it is over.",
 		Flags: flags,
 		Action: c.measured(func(stop context.Context, ctx *cli.Context, s *stand) (*Result, error) {
 			return c.compare(stop, ctx, s)

@@ -3,7 +3,7 @@ package main
 // legend explains the words of a report.
 const legend = `How to read the report:
    fill, load           each key pushed once by each node; then what --updates or --duration and --rate say. An event is a stage of its own.
-   warm-up              an eighth of a recorded load, played before it: the ages that the rest tells are encoded for the pace at which the
+   warm-up              an eighth of a recorded load, played after the fill and before the load, whose ages are encoded for the pace at which the
                         target took that.
    in, out              updates that the nodes pushed, and that they were sent. out is more than in × nodes where a rate is sent again as its
                         period ends, and less where several updates of a key went out as one.

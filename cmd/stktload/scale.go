@@ -16,7 +16,7 @@ func (c *command) scaleCommand() *cli.Command {
 		UsageText: "stktload scale [--runs N] [--procs LIST] [--nodes N] [--keys N] [--updates N] …",
 		Description: "Starts \"stktc run\" with GOMAXPROCS set to each of --procs in turn, and puts the same load on each as fast as it is taken. The load\n" +
 			"is recorded: encoded before it begins, and decoded and verified when it is over, so that the cores are free for the aggregator. How long a word takes from one core to\n" +
-			"another is told besides: a virtual machine's cores may be near each other or far, and what a second one brings follows that.",
+			"another is told besides: a virtual machine's cores may be near each other or far (some 50 and 235 ns), and what a second one brings follows that.",
 		Flags: slices.Concat(trialFlags(3), loadFlag("nodes", "updates", "order", "look-every"), []cli.Flag{
 			keysFlag(),
 			listFlag("procs", "1,2", "GOMAXPROCS of the aggregator"),

@@ -33,7 +33,7 @@ const recordedProbes = probesPerNode
 const (
 	warmUp     = "warm-up" // the stage's name
 	warmUpPart = 8
-	usualPace  = 1_000_000 // updates a second and node, where no fill told: there was none, or the target sends no sums, and nothing depends on ages
+	usualPace  = 1_000_000 // updates a second and node, where there was no fill
 	overFill   = 3         // of the pace of the fill, that of the warm-up is taken to be
 	overWarmUp = 1.15      // of the pace of the warm-up, that of the load: ages that grow too slowly do no harm
 )
@@ -41,8 +41,11 @@ const (
 // record lets all nodes count and encode their whole load.
 func (l *load) record(ctx context.Context, r *Report) error {
 	l.pace, l.keptBytes = usualPace, keptBytes
-	if fill := r.Stage(stageNames[filling]); fill != nil && fill.UpdatesOut > 0 {
-		l.pace, l.keptBytes = overFill*fill.InPerSecond/float64(l.loaders()), 1.3*float64(fill.BytesOut)/float64(fill.UpdatesOut)
+	if fill := r.Stage(stageNames[filling]); fill != nil {
+		l.pace = overFill * fill.InPerSecond / float64(l.loaders())
+		if fill.UpdatesOut > 0 {
+			l.keptBytes = 1.3 * float64(fill.BytesOut) / float64(fill.UpdatesOut)
+		}
 		if err := l.warmUp(ctx, r); err != nil {
 			return err
 		}
@@ -66,7 +69,7 @@ func (l *load) warmUp(ctx context.Context, r *Report) error {
 	if played != nil {
 		played.Name = warmUp
 		r.Stages = append(r.Stages, *played)
-		l.pace = overWarmUp * played.InPerSecond / float64(l.loaders())
+		l.pace = overWarmUp * float64(played.UpdatesIn) / float64(played.Sending) / float64(l.loaders()) // when all was right may be told late, where nothing is counted
 	}
 	if err == nil { // else nodes may be about to read it
 		l.quota = whole

@@ -348,7 +348,7 @@ func (l *load) doneOf(at stage, in uint64) float64 {
 	case at == filling:
 		return min(1, float64(in)/float64(l.Keys*l.loaders()))
 	case at == loading && l.Updates > 0:
-		return min(1, float64(in)/float64(l.Updates))
+		return min(1, float64(in)/float64(l.quota*uint64(l.loaders())))
 	case at == loading:
 		return min(1, float64(time.Since(l.began))/float64(l.Duration))
 	}

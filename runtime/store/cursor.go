@@ -154,12 +154,8 @@ func (c *Cursor) Encode(out *Stretch, limit int, now uint32, enc *Encoder) (all 
 // news gives what changed since the receiver came by, or began to walk.
 func (c *Cursor) news(out *Stretch, limit int, now uint32, enc *Encoder) (all bool, err error) {
 	left := c.t.eachShard(c.dirty.Load(), c.turn, func(s *shard) bool {
-		defer s.mu.Unlock()
-		if c.t.version.Load() != enc.version {
-			err = ErrRedefined
-			return false
-		}
-		return s.news(c, out, limit, c.t.latest(now), enc)
+		all, err = c.locked(s, enc, func(s *shard) bool { return s.news(c, out, limit, c.t.latest(now), enc) })
+		return all
 	})
 	if left != 0 {
 		c.turn = (c.turn + bits.TrailingZeros64(bits.RotateLeft64(left, -c.turn))) % numShards
@@ -170,6 +166,11 @@ func (c *Cursor) news(out *Stretch, limit int, now uint32, enc *Encoder) (all bo
 // within does something under a shard's lock, if enc is of the table's present definition.
 func (c *Cursor) within(s *shard, enc *Encoder, do func(*shard) bool) (done bool, err error) {
 	s.mu.Lock()
+	return c.locked(s, enc, do)
+}
+
+// locked does as well under the lock that the caller holds, and releases it.
+func (c *Cursor) locked(s *shard, enc *Encoder, do func(*shard) bool) (done bool, err error) {
 	defer s.mu.Unlock()
 	if c.t.version.Load() != enc.version {
 		return false, ErrRedefined

@@ -45,7 +45,7 @@ type Seconds float64
 
 func seconds(d time.Duration) Seconds { return Seconds(d.Seconds()) }
 
-// Stage is the fill or the load.
+// Stage is the fill, the warm-up of a recorded load, the load or an event.
 type Stage struct {
 	Name    string  `json:"name"`
 	Sending Seconds `json:"sending_s"`     // until the last push
